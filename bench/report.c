@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* The report, step by step: load, rank, data files, pictures, page, summary. */
+#include "bench/report.h"
+#include "bench/report_model.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static _Thread_local char report_message[1024];
+
+const char *acre_report_message(void)
+{
+    return report_message;
+}
+
+int acre__report_say(int error, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(report_message, sizeof report_message, format, args);
+    va_end(args);
+    return error;
+}
+
+/* ACRE_DATADIR at run time wins over the one built in, so that a report can be made with changed
+ * scripts. */
+const char *acre__report_datadir(void)
+{
+    const char *dir = getenv("ACRE_DATADIR");
+
+#ifdef ACRE_DATADIR
+    if (!dir || !*dir)
+        dir = ACRE_DATADIR;
+#endif
+    return dir && *dir ? dir : NULL;
+}
+
+char *acre__report_slurp(const char *path, size_t *size)
+{
+    FILE *in = fopen(path, "r");
+    char *text = NULL;
+    size_t room = 0;
+    ssize_t n;
+
+    if (!in)
+        return NULL;
+    n = getdelim(&text, &room, '\0', in);
+    fclose(in);
+    if (n < 0) {
+        free(text);
+        return calloc(1, 1);
+    }
+    if (size)
+        *size = (size_t)n;
+    return text;
+}
+
+static int report_make_folder(const char *dir)
+{
+    char path[4096];
+
+    snprintf(path, sizeof path, "%s/data", dir);
+    if (mkdir(path, 0777) && errno != EEXIST)
+        return acre__report_say(errno, "%s: %s", path, strerror(errno));
+    return 0;
+}
+
+static int report_steps(report_model *m, FILE *summary)
+{
+    int error = acre__report_load(m);
+
+    if (!error)
+        error = acre__report_rank(m);
+    if (!error)
+        error = report_make_folder(m->dir);
+    if (!error)
+        error = acre__report_write_data(m);
+    if (!error)
+        error = acre__report_plot(m);
+    if (!error)
+        error = acre__report_write_html(m);
+    if (!error && summary)
+        acre__report_write_text(m, summary);
+    return error;
+}
+
+int acre_report_write(const char *dir, FILE *summary)
+{
+    report_model m = {.dir = dir, .reference = SIZE_MAX};
+    int error;
+
+    report_message[0] = '\0';
+    error = report_steps(&m, summary);
+    if (error && !report_message[0])
+        acre__report_say(error, "%s: %s", dir, strerror(error));
+    acre__report_release(&m);
+    return error;
+}

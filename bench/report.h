@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* From results to an answer: ranking, data files, pictures, one page.
+ *
+ * Reads DIR/results.jsonl (one JSON object a line, kinds in bench/README.md) and writes
+ *     DIR/data/NAME.dat    the numbers behind each picture
+ *     DIR/data/NAME.svg    the pictures, by gnuplot from plots/NAME.gp
+ *     DIR/index.html       one self-contained page with all of it
+ * Not safe to call for one directory from two processes at once. */
+#ifndef ACRE_BENCH_REPORT_H
+#define ACRE_BENCH_REPORT_H
+
+#include <stdio.h>
+
+/* Writes the whole report of `dir`, and the ranking as plain text to `summary` unless NULL.
+ * 0; a positive errno when a file cannot be read or written; EBADMSG when results.jsonl is
+ * damaged or holds nothing to rank.  Without gnuplot, or without the plots folder, the page is
+ * written without pictures and the answer is still 0.  Never prints anything else: what went
+ * wrong, or what is missing, is acre_report_message(). */
+int acre_report_write(const char *dir, FILE *summary);
+
+/* One line about the last call of acre_report_write in this thread, "FILE:LINE: what" where it
+ * concerns a line; "" if there is nothing to say.  Valid until the next call. */
+const char *acre_report_message(void);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the report share: the results in memory, and their aggregates.
+ *
+ * Every number that is not known (not measured, stopped, failed, too few runs) is NAN here and a
+ * "?" or a dash in what is written. */
+#ifndef ACRE_BENCH_REPORT_MODEL_H
+#define ACRE_BENCH_REPORT_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+enum report_status { REPORT_ABSENT, REPORT_OK, REPORT_STOPPED, REPORT_FAILED };
+
+enum report_verdict {
+    REPORT_NONE,            /* nothing to compare */
+    REPORT_REFERENCE,       /* the algorithm that the others are compared with */
+    REPORT_FASTER, REPORT_SLOWER,
+    REPORT_SAME,            /* no difference beyond noise */
+    REPORT_FEW,             /* so few runs that no difference could be proved */
+};
+
+/* A ratio to the reference: geometric mean over traces of the median over blocks. */
+typedef struct report_ratio {
+    double value, lo, hi;   /* lo, hi: 95 % interval, NAN with one block */
+    size_t traces;          /* how many traces are in it */
+} report_ratio;
+
+typedef struct report_algorithm {
+    char  *name, *summary, *family;
+    char  *skipped;         /* reason, or NULL */
+    int    order;
+    char   colour[8];       /* "#rrggbb" from plots/style.gp, "" without gnuplot */
+    bool   again;           /* an A/A series: the reference once more */
+    /* Aggregates: */
+    report_ratio warm, net, cold;
+    double ns, ns_net, ns_cold;         /* geometric means over traces, ns per operation */
+    double memory, worst_memory;        /* S_min / peak live: geometric mean, and the worst trace */
+    size_t memory_traces, worst_trace;
+    bool   resident;        /* memory is growth of resident memory, not a segment's size */
+    double p, spread;       /* Holm-adjusted; MAD of the blocks' log ratios */
+    double harness_share;   /* harness / gross, warm */
+    size_t traces;          /* finished */
+    enum report_verdict verdict;
+} report_algorithm;
+
+typedef struct report_trace {
+    char    *name, *program;
+    double   ops, objects, peak_live;   /* NAN if not told */
+    double   harness, harness_cold;     /* median ns per operation of the empty replay */
+} report_trace;
+
+typedef struct report_sample {
+    long   block;
+    double warm, cold, harness, harness_cold;   /* ns per operation, gross */
+} report_sample;
+
+/* One algorithm on one trace. */
+typedef struct report_cell {
+    report_sample     *sample;          /* runs that finished, by block */
+    size_t             n_samples;
+    enum report_status status, fit;
+    double share;                       /* part of the operations done, the least over runs */
+    double warm, cold, net, iqr;        /* medians; relative interquartile range of warm */
+    double s_min, peak_live;            /* bytes */
+    bool   resident;
+} report_cell;
+
+typedef struct report_timeline {
+    size_t  trace, algorithm, n;
+    double *op, *live, *used;
+} report_timeline;
+
+typedef struct report_live_cost {
+    size_t algorithm;
+    double live, ns;
+    enum report_status status;
+} report_live_cost;
+
+typedef struct report_model {
+    const char       *dir;
+    json_t           *run;              /* the last "run" line, or NULL */
+    report_algorithm *algorithm;
+    report_trace     *trace;
+    report_cell      *cell;             /* algorithm-major */
+    report_timeline  *timeline;
+    report_live_cost *live_cost;
+    size_t n_algorithms, n_traces, n_timelines, n_live_costs;
+    /* Aggregates: */
+    size_t  reference;                  /* index, or SIZE_MAX */
+    size_t *rank, n_ranked;             /* algorithms by warm ratio; those with all traces first */
+    report_ratio noise;                 /* A/A */
+    double  noise_floor;                /* as a ratio above 1: differences below cannot be seen */
+    size_t  n_blocks;                   /* most blocks any cell has */
+    size_t  n_noisy;                    /* series whose relative IQR is above 10 % */
+    bool    pictures;                   /* gnuplot and the scripts were there */
+} report_model;
+
+report_cell *acre__report_cell(const report_model *m, size_t algorithm, size_t trace);
+
+/* report.c: sets acre_report_message and answers `error`. */
+int acre__report_say(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The folder with the scripts, or NULL. */
+const char *acre__report_datadir(void);
+/* A whole file, NUL-terminated; NULL and errno. */
+char *acre__report_slurp(const char *path, size_t *size);
+
+/* report_load.c */
+int  acre__report_load(report_model *m);
+void acre__report_release(report_model *m);
+
+/* report_rank.c */
+int acre__report_rank(report_model *m);
+const char *acre__report_verdict_text(const report_model *m, const report_algorithm *a);
+bool acre__report_is_point(const report_algorithm *a);  /* a reference point, not an allocator */
+
+/* report_data.c: DIR/data/NAME.dat of each picture. */
+int acre__report_write_data(const report_model *m);
+
+/* report_pareto.c: that of the time-memory picture, with a place for each label. */
+int acre__report_write_pareto(const report_model *m);
+
+/* report_plot.c */
+typedef struct report_picture {
+    const char *name;       /* stem of the .dat and the .gp */
+    const char *title, *caption;
+} report_picture;
+
+extern const report_picture acre__report_pictures[];
+extern const size_t acre__report_n_pictures;
+
+/* Colours from plots/style.gp, then every picture whose data is there. */
+int acre__report_plot(report_model *m);
+/* The picture as inline SVG with unique ids, a title, a description and colours of the page. */
+int acre__report_inline_svg(FILE *out, const report_model *m, const report_picture *p);
+
+/* report_words.c: sentences made of the numbers, in plain text with *bold* marks. */
+void acre__report_headline(FILE *out, const report_model *m);
+void acre__report_noise_sentence(FILE *out, const report_model *m);
+
+/* report_html.c, report_text.c */
+int  acre__report_write_html(const report_model *m);
+void acre__report_write_text(const report_model *m, FILE *out);
+
+#endif

@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: MIT */
+/* From runs to a ranking.
+ *
+ * One block holds every algorithm once, so two algorithms are compared inside a block: the ratio
+ * of their times is free of what drifts from block to block.  Per trace the median over blocks,
+ * over traces the geometric mean; the interval resamples whole blocks.
+ *
+ * An algorithm is called different only if all of this holds:
+ *   - Wilcoxon's p over the pairs of all traces and blocks, after Holm, is below 0.01.  The null
+ *     hypothesis is that swapping the two names inside a pair changes nothing, on these traces;
+ *     it says nothing about other programs;
+ *   - the difference is more than 2 %, more than 3 MADs of the blocks, and more than the A/A
+ *     noise floor: how far the reference seems to be from itself. */
+#include "bench/report_model.h"
+#include "bench/stats.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double rank_alpha = 0.01, rank_least_difference = 0.02, rank_noisy = 0.10;
+static const uint64_t rank_seed = 20240601;
+
+enum rank_metric { RANK_WARM, RANK_COLD, RANK_NET };
+
+/* Log ratios to the reference, one row a trace, one column a block, NAN where there is no pair. */
+typedef struct rank_pairs {
+    double *log_ratio;
+    double *row;            /* scratch: one row */
+    long   *block;          /* the numbers of the blocks */
+    size_t  traces, blocks;
+} rank_pairs;
+
+static double rank_value(const report_sample *s, enum rank_metric metric)
+{
+    switch (metric) {
+    case RANK_WARM: return s->warm;
+    case RANK_COLD: return s->cold;
+    case RANK_NET:  return s->warm - s->harness;
+    }
+    return NAN;
+}
+
+/* Medians of each cell ------------------------------------------------------------------- */
+
+static double rank_median_of(const report_cell *c, double (*value)(const report_sample *),
+                             double *scratch)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->n_samples; i++)
+        if (isfinite(value(&c->sample[i])))
+            scratch[n++] = value(&c->sample[i]);
+    return acre_stats_median(scratch, n);
+}
+
+static double rank_warm(const report_sample *s) { return s->warm; }
+static double rank_cold(const report_sample *s) { return s->cold; }
+static double rank_net(const report_sample *s) { return s->warm - s->harness; }
+static double rank_harness(const report_sample *s) { return s->harness; }
+static double rank_harness_cold(const report_sample *s) { return s->harness_cold; }
+
+static void rank_cell(report_cell *c, double *scratch)
+{
+    c->warm = rank_median_of(c, rank_warm, scratch);
+    c->cold = rank_median_of(c, rank_cold, scratch);
+    c->net = rank_median_of(c, rank_net, scratch);
+    for (size_t i = 0; i < c->n_samples; i++)
+        scratch[i] = c->sample[i].warm;
+    c->iqr = c->n_samples > 2 ? acre_stats_relative_iqr(scratch, c->n_samples) : NAN;
+}
+
+/* The empty replay of a trace is told with every run on it; any algorithm's will do. */
+static void rank_trace_harness(report_model *m, size_t t, double *scratch)
+{
+    report_trace *trace = &m->trace[t];
+
+    trace->harness = trace->harness_cold = NAN;
+    for (size_t a = 0; a < m->n_algorithms; a++) {
+        const report_cell *c = acre__report_cell(m, a, t);
+
+        if (!isfinite(trace->harness))
+            trace->harness = rank_median_of(c, rank_harness, scratch);
+        if (!isfinite(trace->harness_cold))
+            trace->harness_cold = rank_median_of(c, rank_harness_cold, scratch);
+    }
+}
+
+static int rank_cells(report_model *m)
+{
+    double *scratch;
+
+    for (size_t i = 0; i < m->n_algorithms * m->n_traces; i++)
+        if (m->cell[i].n_samples > m->n_blocks)
+            m->n_blocks = m->cell[i].n_samples;
+    if (!(scratch = malloc((m->n_blocks + 1) * sizeof *scratch)))
+        return ENOMEM;
+    for (size_t i = 0; i < m->n_algorithms * m->n_traces; i++) {
+        rank_cell(&m->cell[i], scratch);
+        m->n_noisy += m->cell[i].iqr > rank_noisy;
+    }
+    for (size_t t = 0; t < m->n_traces; t++)
+        rank_trace_harness(m, t, scratch);
+    free(scratch);
+    return 0;
+}
+
+/* The reference --------------------------------------------------------------------------- */
+
+static bool rank_has_runs(const report_model *m, size_t a)
+{
+    for (size_t t = 0; t < m->n_traces; t++)
+        if (acre__report_cell(m, a, t)->status == REPORT_OK)
+            return true;
+    return false;
+}
+
+bool acre__report_is_point(const report_algorithm *a)
+{
+    return a->family && strcmp(a->family, "reference") == 0;
+}
+
+static size_t rank_find_reference(const report_model *m)
+{
+    static const char *const wanted[] = {"jemalloc", "mimalloc", "tcmalloc", "libc"};
+    size_t any = SIZE_MAX;
+
+    for (size_t w = 0; w < sizeof wanted / sizeof *wanted; w++)
+        for (size_t a = 0; a < m->n_algorithms; a++)
+            if (strcmp(m->algorithm[a].name, wanted[w]) == 0 && rank_has_runs(m, a))
+                return a;
+    for (size_t a = m->n_algorithms; a-- > 0;)
+        if (rank_has_runs(m, a) &&
+            (any == SIZE_MAX || !acre__report_is_point(&m->algorithm[a])))
+            any = a;
+    return any;
+}
+
+/* Pairs ----------------------------------------------------------------------------------- */
+
+static const report_sample *rank_sample(const report_cell *c, long block)
+{
+    for (size_t i = 0; i < c->n_samples; i++)
+        if (c->sample[i].block == block)
+            return &c->sample[i];
+    return NULL;
+}
+
+static double rank_log_ratio(const report_cell *c, const report_cell *reference, long block,
+                             enum rank_metric metric)
+{
+    const report_sample *s = rank_sample(c, block), *r = rank_sample(reference, block);
+    double a, b;
+
+    if (!s || !r || c->status != REPORT_OK || reference->status != REPORT_OK)
+        return NAN;
+    a = rank_value(s, metric);
+    b = rank_value(r, metric);
+    return a > 0 && b > 0 ? log(a / b) : NAN;
+}
+
+static void rank_fill(const report_model *m, size_t a, enum rank_metric metric, rank_pairs *p)
+{
+    for (size_t t = 0; t < p->traces; t++)
+        for (size_t b = 0; b < p->blocks; b++)
+            p->log_ratio[t * p->blocks + b] =
+                rank_log_ratio(acre__report_cell(m, a, t), acre__report_cell(m, m->reference, t),
+                               p->block[b], metric);
+}
+
+static bool rank_knows_block(const rank_pairs *p, long block)
+{
+    for (size_t i = 0; i < p->blocks; i++)
+        if (p->block[i] == block)
+            return true;
+    return false;
+}
+
+/* All blocks that the reference has, on any trace. */
+static int rank_collect_blocks(const report_model *m, rank_pairs *p)
+{
+    size_t room = 0;
+
+    for (size_t t = 0; t < m->n_traces; t++)
+        room += acre__report_cell(m, m->reference, t)->n_samples;
+    if (!(p->block = malloc((room + 1) * sizeof *p->block)))
+        return ENOMEM;
+    for (size_t t = 0; t < m->n_traces; t++) {
+        const report_cell *c = acre__report_cell(m, m->reference, t);
+
+        for (size_t i = 0; i < c->n_samples; i++)
+            if (!rank_knows_block(p, c->sample[i].block))
+                p->block[p->blocks++] = c->sample[i].block;
+    }
+    return 0;
+}
+
+static int rank_pairs_init(const report_model *m, rank_pairs *p)
+{
+    *p = (rank_pairs){.traces = m->n_traces};
+    if (rank_collect_blocks(m, p))
+        return ENOMEM;
+    p->log_ratio = calloc(p->traces * p->blocks + 1, sizeof *p->log_ratio);
+    p->row = calloc(p->blocks + 1, sizeof *p->row);
+    return p->log_ratio && p->row ? 0 : ENOMEM;
+}
+
+static void rank_pairs_destroy(rank_pairs *p)
+{
+    free(p->log_ratio);
+    free(p->row);
+    free(p->block);
+}
+
+/* Mean over traces of the median over the drawn blocks, of log ratios. */
+static double rank_statistic(const size_t *block, size_t n, void *arg)
+{
+    rank_pairs *p = arg;
+    double sum = 0;
+    size_t traces = 0;
+
+    for (size_t t = 0; t < p->traces; t++) {
+        const double *of_trace = &p->log_ratio[t * p->blocks];
+        size_t k = 0;
+
+        for (size_t i = 0; i < n; i++)
+            if (isfinite(of_trace[block[i]]))
+                p->row[k++] = of_trace[block[i]];
+        if (k > 0) {
+            sum += acre_stats_median(p->row, k);
+            traces++;
+        }
+    }
+    return traces ? sum / (double)traces : NAN;
+}
+
+static size_t rank_traces_with_pairs(const rank_pairs *p)
+{
+    size_t traces = 0;
+
+    for (size_t t = 0; t < p->traces; t++) {
+        bool any = false;
+
+        for (size_t b = 0; b < p->blocks; b++)
+            any |= isfinite(p->log_ratio[t * p->blocks + b]) != 0;
+        traces += any;
+    }
+    return traces;
+}
+
+static report_ratio rank_ratio(rank_pairs *p, size_t *all_blocks)
+{
+    acre_stats_interval ci = acre_stats_bootstrap(rank_statistic, p, p->blocks,
+                                                  ACRE_STATS_RESAMPLES, 0.95, rank_seed);
+
+    return (report_ratio){exp(rank_statistic(all_blocks, p->blocks, p)), exp(ci.lo), exp(ci.hi),
+                          rank_traces_with_pairs(p)};
+}
+
+/* MAD over blocks of the block's mean over traces. */
+static double rank_spread(rank_pairs *p, double *scratch)
+{
+    size_t n = 0;
+
+    for (size_t b = 0; b < p->blocks; b++) {
+        double value = rank_statistic(&b, 1, p);
+
+        if (isfinite(value))
+            scratch[n++] = value;
+    }
+    return acre_stats_mad(scratch, n);
+}
+
+static double rank_p(const rank_pairs *p, double *scratch, size_t *pairs)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->traces * p->blocks; i++)
+        if (isfinite(p->log_ratio[i]))
+            scratch[n++] = p->log_ratio[i];
+    *pairs = n;
+    return n ? acre_stats_wilcoxon(scratch, n, NULL) : NAN;
+}
+
+/* Aggregates of one algorithm -------------------------------------------------------------- */
+
+static void rank_memory(const report_model *m, size_t index, double *scratch)
+{
+    report_algorithm *a = &m->algorithm[index];
+    size_t n = 0;
+
+    a->worst_memory = NAN;
+    for (size_t t = 0; t < m->n_traces; t++) {
+        const report_cell *c = acre__report_cell(m, index, t);
+
+        if (c->fit != REPORT_OK || !(c->peak_live > 0))
+            continue;
+        scratch[n] = c->s_min / c->peak_live;
+        a->resident |= c->resident;
+        if (!(a->worst_memory >= scratch[n])) {
+            a->worst_memory = scratch[n];
+            a->worst_trace = t;
+        }
+        n++;
+    }
+    a->memory_traces = n;
+    a->memory = acre_stats_geomean(scratch, n);
+}
+
+static double rank_geomean_of(const report_model *m, size_t index,
+                              double (*value)(const report_model *, const report_cell *, size_t),
+                              double *scratch)
+{
+    size_t n = 0;
+
+    for (size_t t = 0; t < m->n_traces; t++) {
+        const report_cell *c = acre__report_cell(m, index, t);
+
+        if (c->status == REPORT_OK)
+            scratch[n++] = value(m, c, t);
+    }
+    return acre_stats_geomean(scratch, n);
+}
+
+static double rank_cell_warm(const report_model *m, const report_cell *c, size_t t)
+{
+    (void)m, (void)t;
+    return c->warm;
+}
+
+static double rank_cell_net(const report_model *m, const report_cell *c, size_t t)
+{
+    (void)m, (void)t;
+    return c->net;
+}
+
+static double rank_cell_cold(const report_model *m, const report_cell *c, size_t t)
+{
+    (void)m, (void)t;
+    return c->cold;
+}
+
+static double rank_cell_harness_share(const report_model *m, const report_cell *c, size_t t)
+{
+    return m->trace[t].harness / c->warm;
+}
+
+static void rank_means(const report_model *m, size_t index, double *scratch)
+{
+    report_algorithm *a = &m->algorithm[index];
+
+    for (size_t t = 0; t < m->n_traces; t++)
+        a->traces += acre__report_cell(m, index, t)->status == REPORT_OK;
+    a->ns = rank_geomean_of(m, index, rank_cell_warm, scratch);
+    a->ns_net = rank_geomean_of(m, index, rank_cell_net, scratch);
+    a->ns_cold = rank_geomean_of(m, index, rank_cell_cold, scratch);
+    a->harness_share = rank_geomean_of(m, index, rank_cell_harness_share, scratch);
+}
+
+typedef struct rank_scratch {
+    rank_pairs pairs;
+    double *value;
+    size_t *all_blocks;     /* 0, 1, 2 …: the resample that is the data */
+    double *p;              /* by algorithm; NAN if it is not in the family */
+    size_t *n_pairs;
+} rank_scratch;
+
+static void rank_algorithm(report_model *m, size_t index, rank_scratch *s)
+{
+    report_algorithm *a = &m->algorithm[index];
+
+    rank_memory(m, index, s->value);
+    rank_means(m, index, s->value);
+    rank_fill(m, index, RANK_COLD, &s->pairs);
+    a->cold = rank_ratio(&s->pairs, s->all_blocks);
+    rank_fill(m, index, RANK_NET, &s->pairs);
+    a->net = rank_ratio(&s->pairs, s->all_blocks);
+    rank_fill(m, index, RANK_WARM, &s->pairs);
+    a->warm = rank_ratio(&s->pairs, s->all_blocks);
+    a->spread = rank_spread(&s->pairs, s->value);
+    s->p[index] = NAN;
+    if (index != m->reference && !a->again && !acre__report_is_point(a))
+        s->p[index] = rank_p(&s->pairs, s->value, &s->n_pairs[index]);
+}
+
+/* Verdicts --------------------------------------------------------------------------------- */
+
+/* How far the reference's own ratio to itself may be from 1, in logarithms. */
+static void rank_noise(report_model *m)
+{
+    m->noise = (report_ratio){NAN, NAN, NAN, 0};
+    m->noise_floor = NAN;
+    for (size_t i = 0; i < m->n_algorithms; i++) {
+        const report_algorithm *a = &m->algorithm[i];
+        size_t base = m->reference == SIZE_MAX ? 0 : strlen(m->algorithm[m->reference].name);
+
+        if (a->again && base && strncmp(a->name, m->algorithm[m->reference].name, base) == 0)
+            m->noise = a->warm;
+    }
+    if (isfinite(m->noise.lo))
+        m->noise_floor = exp(fmax(log(m->noise.hi / m->noise.lo),
+                                  fmax(fabs(log(m->noise.lo)), fabs(log(m->noise.hi)))));
+}
+
+static enum report_verdict rank_verdict(const report_model *m, size_t index, size_t pairs,
+                                        size_t family)
+{
+    const report_algorithm *a = &m->algorithm[index];
+    double bar = fmax(log1p(rank_least_difference), 3 * a->spread), away = log(a->warm.value);
+
+    if (isfinite(m->noise_floor))
+        bar = fmax(bar, log(m->noise_floor));
+    if (index == m->reference)
+        return REPORT_REFERENCE;
+    if (!isfinite(a->p))
+        return REPORT_NONE;
+    if (ldexp(2, -(int)pairs) * (double)family >= rank_alpha)
+        return REPORT_FEW;
+    if (!(a->p < rank_alpha) || !(fabs(away) > bar))
+        return REPORT_SAME;
+    return away < 0 ? REPORT_FASTER : REPORT_SLOWER;
+}
+
+static int rank_verdicts(report_model *m, rank_scratch *s)
+{
+    size_t family = 0;
+
+    for (size_t i = 0; i < m->n_algorithms; i++)
+        family += !isnan(s->p[i]);
+    if (acre_stats_holm(s->p, m->n_algorithms))
+        return ENOMEM;
+    for (size_t i = 0; i < m->n_algorithms; i++)
+        m->algorithm[i].p = s->p[i];
+    for (size_t i = 0; i < m->n_algorithms; i++)
+        m->algorithm[i].verdict = rank_verdict(m, i, s->n_pairs[i], family);
+    return 0;
+}
+
+const char *acre__report_verdict_text(const report_model *m, const report_algorithm *a)
+{
+    (void)m;
+    switch (a->verdict) {
+    case REPORT_REFERENCE: return "reference";
+    case REPORT_FASTER:    return "faster";
+    case REPORT_SLOWER:    return "slower";
+    case REPORT_SAME:      return "no difference";
+    case REPORT_FEW:       return "too few runs";
+    case REPORT_NONE:      break;
+    }
+    return acre__report_is_point(a) ? "harness" : "-";
+}
+
+/* Order ------------------------------------------------------------------------------------ */
+
+/* Not-finished sorts behind finished, reference points behind everything. */
+static int rank_class(const report_model *m, const report_algorithm *a)
+{
+    if (acre__report_is_point(a))
+        return 3;
+    return a->traces >= m->algorithm[m->reference].traces ? 0 : a->traces > 0 ? 1 : 2;
+}
+
+static bool rank_before(const report_model *m, size_t x, size_t y)
+{
+    const report_algorithm *a = &m->algorithm[x], *b = &m->algorithm[y];
+    int class_a = rank_class(m, a), class_b = rank_class(m, b);
+    double ratio_a = isfinite(a->warm.value) ? a->warm.value : INFINITY;
+    double ratio_b = isfinite(b->warm.value) ? b->warm.value : INFINITY;
+
+    if (class_a != class_b)
+        return class_a < class_b;
+    return ratio_a != ratio_b ? ratio_a < ratio_b : a->order < b->order;
+}
+
+static bool rank_has_results(const report_model *m, size_t a)
+{
+    for (size_t t = 0; t < m->n_traces; t++)
+        if (acre__report_cell(m, a, t)->status != REPORT_ABSENT)
+            return true;
+    return false;
+}
+
+static int rank_order(report_model *m)
+{
+    if (!(m->rank = malloc((m->n_algorithms + 1) * sizeof *m->rank)))
+        return ENOMEM;
+    for (size_t a = 0; a < m->n_algorithms; a++) {
+        size_t at = m->n_ranked;
+
+        if (m->algorithm[a].again || !rank_has_results(m, a))
+            continue;
+        for (; at > 0 && rank_before(m, a, m->rank[at - 1]); at--)
+            m->rank[at] = m->rank[at - 1];
+        m->rank[at] = a;
+        m->n_ranked++;
+    }
+    return 0;
+}
+
+/* All -------------------------------------------------------------------------------------- */
+
+static int rank_scratch_init(const report_model *m, rank_scratch *s)
+{
+    size_t room;
+
+    if (rank_pairs_init(m, &s->pairs))
+        return ENOMEM;
+    room = (s->pairs.blocks + 1) * (m->n_traces + 1);
+    s->value = calloc(room, sizeof *s->value);
+    s->all_blocks = calloc(s->pairs.blocks + 1, sizeof *s->all_blocks);
+    s->p = calloc(m->n_algorithms + 1, sizeof *s->p);
+    s->n_pairs = calloc(m->n_algorithms + 1, sizeof *s->n_pairs);
+    if (!s->value || !s->all_blocks || !s->p || !s->n_pairs)
+        return ENOMEM;
+    for (size_t i = 0; i < s->pairs.blocks; i++)
+        s->all_blocks[i] = i;
+    return 0;
+}
+
+static void rank_scratch_destroy(rank_scratch *s)
+{
+    rank_pairs_destroy(&s->pairs);
+    free(s->value);
+    free(s->all_blocks);
+    free(s->p);
+    free(s->n_pairs);
+}
+
+static int rank_all(report_model *m)
+{
+    rank_scratch s = {0};
+    int error = rank_scratch_init(m, &s);
+
+    for (size_t a = 0; !error && a < m->n_algorithms; a++)
+        rank_algorithm(m, a, &s);
+    if (!error) {
+        rank_noise(m);
+        error = rank_verdicts(m, &s);
+    }
+    rank_scratch_destroy(&s);
+    return error ? error : rank_order(m);
+}
+
+int acre__report_rank(report_model *m)
+{
+    int error = rank_cells(m);
+
+    if (error)
+        return error;
+    m->reference = rank_find_reference(m);
+    if (m->reference == SIZE_MAX)
+        return acre__report_say(EBADMSG, "%s/results.jsonl: no replay finished", m->dir);
+    return rank_all(m);
+}

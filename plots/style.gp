@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+# How every picture looks, and the only place where an algorithm's colour, order and point type
+# are fixed.  Each script loads it first.
+#
+# In:  DATA    the .dat file               OUT     the picture to write
+#      FORMAT  "svg" (default) or "png"    STYLE_DIR  where this file is (default ".")
+
+# One line an algorithm, in legend order: name, colour, point type.
+# One family of hues for each kind: acre's algorithms blue to green, private mallocs orange to
+# red, the original (Boost) violet, reference points grey.  Every colour has a contrast of at
+# least 2.9 on white and on #14171c.  Point types are the filled ones (odd); an algorithm with
+# options (name:option=value) gets its base's colour and the hollow point beside it.
+STYLE = "\
+sharded                 #0a7dd1  7 \
+rbtree_best_fit         #0f9b8e 13 \
+tlsf                    #3f6fe0  9 \
+segregated_pools        #2f9bbf  5 \
+adaptive_pools          #6a7de0 15 \
+buddy                   #4f9d69 11 \
+simple_seq_fit          #5a83a6  5 \
+mimalloc                #c98a00  9 \
+jemalloc                #e0600f  7 \
+tcmalloc                #d2476b 13 \
+libc                    #b3702c  5 \
+boost_rbtree_best_fit   #b057c9  7 \
+boost_simple_seq_fit    #8f63d9  5 \
+bump                    #7b8794 11 \
+null                    #868e96  9 "
+
+# An algorithm that is not in the table gets one of these, always the same for one name.
+STYLE_OTHERS = "#8a8f2a #a5705c #6f8f5a #9a7a9a #9c8420 #5f8f8f"
+
+style_rows = words(STYLE) / 3
+style_letters = "abcdefghijklmnopqrstuvwxyz0123456789_-"
+style_cut(n, at) = at > 0 ? n[1:at-1] : n
+style_base(n) = style_cut(style_cut(n, strstrt(n, ":")), strstrt(style_cut(n, strstrt(n, ":")), "("))
+style_row(n) = (sum [style_i=1:style_rows] (word(STYLE, 3*style_i-2) eq style_base(n) ? style_i : 0))
+style_hash(n) = (sum [style_i=1:strlen(n)] (style_i * strstrt(style_letters, n[style_i:style_i])))
+style_other(n) = word(STYLE_OTHERS, 1 + int(style_hash(style_base(n))) % words(STYLE_OTHERS))
+style_is_variant(n) = (strstrt(n, ":") > 0)
+style_color(n) = style_row(n) ? word(STYLE, 3*style_row(n)-1) : style_other(n)
+style_filled(n) = style_row(n) ? int(word(STYLE, 3*style_row(n))) : 11
+style_point(n) = style_filled(n) - style_is_variant(n)
+style_order(n) = style_row(n) ? style_row(n) : style_rows + 1
+style_is_reference(n) = (n eq "null" || n eq "bump")
+
+# Collecting the different names of a column: plot or stats with style_note(strcol(1)).
+names = ""
+style_knows(n) = (strstrt(" ".names." ", " ".n." ") > 0)
+style_note(n) = style_knows(n) ? 0 : (names = names." ".n, 1)
+style_index(n) = (sum [style_i=1:words(names)] (word(names, style_i) eq n ? style_i : 0))
+
+# The page replaces ink and grid by its own colours, so that a picture follows light and dark.
+STYLE_INK = "#5b6471"
+STYLE_GRID = "#c3c8cf"
+STYLE_BAND = "#9aa3ad"
+
+if (!exists("FORMAT")) FORMAT = "svg"
+style_svg(w, h) = sprintf("set terminal svg size %d,%d dynamic noenhanced font 'sans-serif,14' linewidth 1.2; set output '%s'", w, h, OUT)
+style_png(w, h) = sprintf("set terminal pngcairo size %d,%d noenhanced font 'DejaVu Sans,20' linewidth 2.4 pointscale 2 background 'white'; set output '%s'", 2*w, 2*h, OUT)
+# eval style_open(width, height): the size is that of the SVG in pixels; PNG is twice as large.
+style_open(w, h) = FORMAT eq "png" ? style_png(w, h) : style_svg(w, h)
+
+set encoding utf8
+set datafile missing "?"
+set border 0
+set tics nomirror scale 0 textcolor rgb STYLE_INK
+set xlabel textcolor rgb STYLE_INK
+set ylabel textcolor rgb STYLE_INK
+set key textcolor rgb STYLE_INK noenhanced
+set grid xtics ytics linetype 1 linecolor rgb STYLE_GRID linewidth 0.7
+set errorbars 0
+set pointsize 0.75
+
+style_times(v) = sprintf(v < 9.995 ? "%.2f×" : v < 99.95 ? "%.1f×" : "%.0f×", v)
+style_log_tics = "set xtics (0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000)"
+
+# Widening a pair of limits by values: style_widen(v) inside stats.
+style_lo = 1e300; style_hi = -1e300
+style_widen(v) = (style_lo = v < style_lo ? v : style_lo, style_hi = v > style_hi ? v : style_hi, v)
