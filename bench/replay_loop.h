@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* replay_loop.h: the replay loop, a template for C and C++.  Included once per way of calling:
+ *
+ *     REPLAY_STEM                   names what comes out: REPLAY_STEM##_calls
+ *     REPLAY_ALLOC(heap, size)      the calls, as a user writes them
+ *     REPLAY_CALLOC(heap, size)
+ *     REPLAY_REALLOC(heap, p, size)
+ *     REPLAY_ALIGNED(heap, size, align)
+ *     REPLAY_FREE(heap, p)
+ *     REPLAY_KEEP                   the calls are macros of REPLAY_STEM, and serve the next as well
+ *
+ * What the loop costs is what `null` costs.  A replay of nothing is bound by mispredicted branches:
+ * whether an operation allocates or frees cannot be foreseen.  Therefore everything that both
+ * kinds need is done before they part (slot and size are loaded, whichever is needed), and
+ * everything after they have met again: a free stores NULL where an allocation stores the block, and
+ * touches a dummy.  What remains on the two ways is the call alone; if calls are
+ * constants, as null's are, the compiler selects instead of jumping, and if they are real calls,
+ * the branch is the one that the program itself had. */
+#include "bench/engine.h"
+
+#ifndef ACRE_REPLAY_LOOP_H
+#define ACRE_REPLAY_LOOP_H
+
+#define REPLAY_PASTE2(a, b) a##_##b
+#define REPLAY_PASTE(a, b) REPLAY_PASTE2(a, b)
+#define REPLAY_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define REPLAY_LIKELY(x) __builtin_expect(!!(x), 1)
+#ifdef __clang__
+#define REPLAY_UNFORESEEN(x) __builtin_unpredictable(!!(x))
+#else
+#define REPLAY_UNFORESEEN(x) __builtin_expect_with_probability(!!(x), 1, 0.5)
+#endif
+#define REPLAY_INLINE static inline __attribute__((always_inline, unused))
+
+enum { REPLAY_AHEAD = 32 }; /* entries between prefetching a slot and using it */
+
+/* The literal size behind entry o. */
+REPLAY_INLINE size_t replay_literal(const acre_image_op *o)
+{
+    uint64_t size;
+    __builtin_memcpy(&size, o + 1, sizeof size);
+    return size;
+}
+
+/* One byte in each page that [p, p + size) meets. */
+REPLAY_INLINE void replay_touch_pages(char *p, size_t size)
+{
+    for (char *at = p; at < p + size; at = (char *)(((uintptr_t)at | 4095) + 1))
+        *(volatile char *)at = 1;
+}
+
+/* p, or dummy if p is NULL; without a branch. */
+REPLAY_INLINE void *replay_either(void *p, void *dummy)
+{
+    return (void *)((uintptr_t)p | ((uintptr_t)dummy & -(uintptr_t)!p));
+}
+
+REPLAY_INLINE void replay_touch(void *p, size_t size, int touch)
+{
+    if (touch == ACRE_TOUCH_PAGE)
+        replay_touch_pages((char *)p, size);
+    else if (touch == ACRE_TOUCH_FULL)
+        __builtin_memset(p, 1, size);
+}
+#endif
+
+/* The kinds that are neither malloc nor free. */
+REPLAY_INLINE void *REPLAY_PASTE(REPLAY_STEM, other)(void *heap, acre_image_op o, void *old,
+                                                     size_t size)
+{
+    (void)heap, (void)old, (void)size;
+    if (o.op == ACRE_OP_CALLOC)
+        return REPLAY_CALLOC(heap, size);
+    if (o.op == ACRE_OP_REALLOC)
+        return REPLAY_REALLOC(heap, old, size);
+    return REPLAY_ALIGNED(heap, size, (size_t)1 << o.align_log2);
+}
+
+REPLAY_INLINE size_t REPLAY_PASTE(REPLAY_STEM, loop)(const acre_tape *t, size_t begin, size_t end,
+                                                     int touch)
+{
+    const acre_image_op *ops = t->ops;
+    const uint64_t *sizes = t->sizes;
+    void **slots = t->slots, *heap = t->heap;
+    char dummy;
+    size_t i;
+    for (i = begin; i < end; i++) {
+        acre_image_op o = ops[i];
+        __builtin_prefetch(&slots[ops[i + REPLAY_AHEAD].slot], 1);
+        void *old = slots[o.slot], *born = NULL;
+        size_t size = sizes[o.size], at = i;
+        if (REPLAY_UNLIKELY(o.size == ACRE_IMAGE_LITERAL))
+            size = replay_literal(&ops[i++]);
+        __asm__ volatile("" : "+r"(old), "+r"(size)); /* both are loaded, also for null */
+        if (REPLAY_UNFORESEEN(o.op == ACRE_OP_FREE)) {
+            REPLAY_FREE(heap, old);
+        } else {
+            if (REPLAY_LIKELY(o.op == ACRE_OP_MALLOC))
+                born = REPLAY_ALLOC(heap, size);
+            else
+                born = REPLAY_PASTE(REPLAY_STEM, other)(heap, o, old, size);
+            if (REPLAY_UNLIKELY(!born))
+                return at;
+            replay_touch(born, size, touch);
+        }
+        __asm__ volatile("" : "+r"(born)); /* here both kinds meet again */
+        if (touch == ACRE_TOUCH_LINE)
+            *(volatile char *)replay_either(born, &dummy) = 1;
+        slots[o.slot] = born;
+    }
+    return i;
+}
+
+static size_t REPLAY_PASTE(REPLAY_STEM, none)(const acre_tape *t, size_t begin, size_t end)
+{
+    return REPLAY_PASTE(REPLAY_STEM, loop)(t, begin, end, ACRE_TOUCH_NONE);
+}
+
+static size_t REPLAY_PASTE(REPLAY_STEM, line)(const acre_tape *t, size_t begin, size_t end)
+{
+    return REPLAY_PASTE(REPLAY_STEM, loop)(t, begin, end, ACRE_TOUCH_LINE);
+}
+
+static size_t REPLAY_PASTE(REPLAY_STEM, page)(const acre_tape *t, size_t begin, size_t end)
+{
+    return REPLAY_PASTE(REPLAY_STEM, loop)(t, begin, end, ACRE_TOUCH_PAGE);
+}
+
+static size_t REPLAY_PASTE(REPLAY_STEM, full)(const acre_tape *t, size_t begin, size_t end)
+{
+    return REPLAY_PASTE(REPLAY_STEM, loop)(t, begin, end, ACRE_TOUCH_FULL);
+}
+
+/* The calls one by one. */
+static void *REPLAY_PASTE(REPLAY_STEM, alloc)(void *heap, size_t size)
+{
+    (void)heap, (void)size;
+    return REPLAY_ALLOC(heap, size);
+}
+
+static void *REPLAY_PASTE(REPLAY_STEM, calloc)(void *heap, size_t size)
+{
+    (void)heap, (void)size;
+    return REPLAY_CALLOC(heap, size);
+}
+
+static void *REPLAY_PASTE(REPLAY_STEM, realloc)(void *heap, void *p, size_t size)
+{
+    (void)heap, (void)p, (void)size;
+    return REPLAY_REALLOC(heap, p, size);
+}
+
+static void *REPLAY_PASTE(REPLAY_STEM, aligned)(void *heap, size_t size, size_t align)
+{
+    (void)heap, (void)size, (void)align;
+    return REPLAY_ALIGNED(heap, size, align);
+}
+
+static void REPLAY_PASTE(REPLAY_STEM, free)(void *heap, void *p)
+{
+    (void)heap, (void)p;
+    REPLAY_FREE(heap, p);
+}
+
+/* All of it as the tail of an acre_engine's initialiser. */
+#undef REPLAY_CALLS
+#define REPLAY_CALLS(stem)                                                                     \
+    stem##_alloc, stem##_calloc, stem##_realloc, stem##_aligned, stem##_free,                  \
+    {                                                                                          \
+        stem##_none, stem##_line, stem##_page, stem##_full                                     \
+    }
+
+#undef REPLAY_STEM
+#ifndef REPLAY_KEEP
+#undef REPLAY_ALLOC
+#undef REPLAY_CALLOC
+#undef REPLAY_REALLOC
+#undef REPLAY_ALIGNED
+#undef REPLAY_FREE
+#endif
