@@ -4,6 +4,8 @@
  * The order of stamp and call is the whole point (traces/rawfile.h): births are stamped after the
  * allocator returned, ends before it is called. */
 #include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
