@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* contender.h: who can be measured: acre's algorithms, mallocs, Boost and reference points.
+ *
+ * A contender is written as "name" or "name:option=value,…", and may end in "(A/A)": a second
+ * series of the same, which shows how much two series of the same thing differ. */
+#ifndef ACRE_BENCH_CONTENDER_H
+#define ACRE_BENCH_CONTENDER_H
+
+#include "bench/engine.h"
+
+#include <stdbool.h>
+
+enum acre_family {
+    ACRE_FAMILY_REFERENCE,
+    ACRE_FAMILY_ACRE,
+    ACRE_FAMILY_MALLOC,
+    ACRE_FAMILY_BOOST
+};
+
+enum { ACRE_SPEC_MAX = 160 };
+
+typedef struct acre_contender {
+    char spec[ACRE_SPEC_MAX];    /* as it was written */
+    char name[ACRE_SPEC_MAX];    /* without options */
+    char options[ACRE_SPEC_MAX]; /* what stood behind the colon, or "" */
+    enum acre_family family;
+    const char *summary;
+    const char *library; /* to preload, or NULL */
+    const char *package; /* Debian's, or NULL */
+    uint32_t flags;      /* of an acre algorithm: enum acre_algorithm_flags */
+    const acre_engine *engine; /* NULL: libacre_boost.so has it */
+} acre_contender;
+
+/* "reference", "acre", "malloc", "boost". */
+const char *acre_family_name(enum acre_family f);
+
+/* Who the spec names.  0; ENOENT: unknown name; EINVAL: unknown option. */
+int acre_contender_find(acre_contender *c, const char *spec);
+
+/* The i-th of all, without options: references, acre's registry, mallocs, Boost.  False: past the
+ * end. */
+bool acre_contender_at(acre_contender *c, size_t i);
+
+/* The i-th of those that `acre compare` runs by default; NULL: past the end. */
+const char *acre_contender_variant(size_t i);
+
+/* True, with the reason as a sentence, if what it needs is not installed. */
+bool acre_contender_missing(const acre_contender *c, char *reason, size_t size);
+
+/* Its engine, loading libacre_boost.so if need be; NULL: missing. */
+const acre_engine *acre_contender_engine(const acre_contender *c);
+
+/* Its library has to be preloaded and has not been: the malloc of this process is another's. */
+bool acre_contender_needs_preload(const acre_contender *c);
+
+/* Splits "a,b:x=1,y=2,c" at the commas that separate contenders (those of options do not).
+ * Each call writes the next one to spec and advances *list; false at the end, or if it is longer
+ * than ACRE_SPEC_MAX (then spec is cut). */
+bool acre_contender_next(const char **list, char spec[ACRE_SPEC_MAX]);
+
+#endif
