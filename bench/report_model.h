@@ -97,6 +97,7 @@ typedef struct report_model {
     size_t  n_blocks;                   /* most blocks any cell has */
     size_t  n_noisy;                    /* series whose relative IQR is above 10 % */
     bool    pictures;                   /* gnuplot and the scripts were there */
+    char    ink[8], grid[8], band[8];   /* colours in pictures that the page replaces */
 } report_model;
 
 report_cell *acre__report_cell(const report_model *m, size_t algorithm, size_t trace);
@@ -139,7 +140,15 @@ int acre__report_inline_svg(FILE *out, const report_model *m, const report_pictu
 
 /* report_words.c: sentences made of the numbers, in plain text with *bold* marks. */
 void acre__report_headline(FILE *out, const report_model *m);
+void acre__report_details(FILE *out, const report_model *m);
 void acre__report_noise_sentence(FILE *out, const report_model *m);
+
+/* report_tables.c: the page's tables. */
+void acre__report_table_ranking(FILE *out, const report_model *m);
+void acre__report_table_time(FILE *out, const report_model *m);
+void acre__report_table_memory(FILE *out, const report_model *m);
+void acre__report_table_traces(FILE *out, const report_model *m);
+void acre__report_escape(FILE *out, const char *text);
 
 /* report_html.c, report_text.c */
 int  acre__report_write_html(const report_model *m);

@@ -144,9 +144,32 @@ static double pareto_outside(const pareto_box *b)
            fmax(0, b->y1 - PARETO_HEIGHT);
 }
 
+/* The stairs of the front, a corner at a time: level from one point, then down to the next.  The
+ * points are sorted by time. */
+static double pareto_on_stairs(const pareto_point *point, size_t n, const pareto_box *label)
+{
+    const pareto_point *last = NULL;
+    double cost = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const pareto_point *p = &point[i];
+
+        if (!p->front)
+            continue;
+        if (last) {
+            pareto_box level = {last->x, last->y - 3, p->x, last->y + 3};
+            pareto_box down = {p->x - 3, p->y, p->x + 3, last->y};
+
+            cost += pareto_overlap(label, &level) + pareto_overlap(label, &down);
+        }
+        last = p;
+    }
+    return cost;
+}
+
 static double pareto_cost(const pareto_point *point, size_t n, size_t me, const pareto_box *label)
 {
-    double cost = 100 * pareto_outside(label);
+    double cost = 100 * pareto_outside(label) + pareto_on_stairs(point, n, label);
 
     for (size_t i = 0; i < n; i++) {
         pareto_box dot = {point[i].x - PARETO_NEAR, point[i].y - PARETO_NEAR,

@@ -8,7 +8,7 @@ n = words(names)
 
 eval style_open(900, 70 + 28 * n)
 set lmargin at screen 0.30
-set rmargin at screen 0.90
+set rmargin at screen 0.855
 set tmargin 0.6
 set bmargin 3.2
 set logscale x
@@ -20,12 +20,13 @@ unset ytics
 set grid xtics noytics
 set key off
 set xlabel "ns per operation with the harness: filled warm, hollow cold"
+ns(v) = sprintf(v < 99.5 ? "%.1f" : "%.0f", v)
 row(s) = -style_index(s)
 plot for [i=1:n] DATA using (word(names, i) eq strcol(1) ? $2 : 1/0):(row(strcol(1))):($3 - $2):(0) \
-         with vectors nohead linewidth 2.4 linecolor rgb style_color(word(names, i)), \
+         with vectors nohead linewidth 1.2 linecolor rgb STYLE_BAND, \
      for [i=1:n] DATA using (word(names, i) eq strcol(1) ? $3 : 1/0):(row(strcol(1))) \
          with points pointtype 6 pointsize 0.95 linewidth 2 linecolor rgb style_color(word(names, i)), \
      for [i=1:n] DATA using (word(names, i) eq strcol(1) ? $2 : 1/0):(row(strcol(1))) \
          with points pointtype 7 pointsize 1.05 linecolor rgb style_color(word(names, i)), \
      DATA using (lo):(row(strcol(1))):1 with labels right offset -1.5,0 textcolor rgb STYLE_INK, \
-     DATA using (hi):(row(strcol(1))):(sprintf("%.1f → %.1f", $2, $3)) with labels left offset 0.3,0 textcolor rgb STYLE_INK
+     DATA using (hi):(row(strcol(1))):(ns($2)." → ".ns($3)) with labels left offset 0.3,0 textcolor rgb STYLE_INK

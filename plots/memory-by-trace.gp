@@ -9,13 +9,14 @@ see(n, v) = shown(n) ? (style_note(n), style_widen(v)) : 0
 stats DATA using (rows = $2 > rows ? $2 : rows, $2) nooutput
 stats DATA using (valid(4) ? see(strcol(1), $4) : 0) nooutput
 n = words(names)
-keyrows = (n + 3) / 4
+eval style_sort
 if (style_lo > 1) style_lo = 1
 
-eval style_open(900, 70 + 20 * keyrows + 34 * rows)
+height = 70 + 20 * style_key_rows(n) + 34 * rows
+eval style_open(900, height)
+eval style_legend(n, height)
 set lmargin at screen 0.13
 set rmargin at screen 0.975
-set tmargin keyrows * 1.15 + 0.8
 set bmargin 3.2
 set logscale x
 set xtics (0.5, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.5, 1.7, 2, 2.5, 3, 4, 5, 7, 10, 20, 50, 100)
@@ -26,7 +27,6 @@ unset ytics
 set grid xtics noytics
 set xlabel "memory needed / peak of live bytes (left is smaller; 1× would be perfect)"
 set arrow 1 from 1, graph 0 to 1, graph 1 nohead linecolor rgb STYLE_INK linewidth 1.2
-set key at screen 0.55, graph 1.0 center bottom horizontal maxrows keyrows samplen 0.8 width 1
 plot DATA index 0 using (style_lo / 1.02):(-$2):3 with labels right offset -1,0 textcolor rgb STYLE_INK notitle, \
      for [i=1:n] DATA using (word(names, i) eq strcol(1) ? $4 : 1/0):(-$2) \
          with points pointtype style_point(word(names, i)) pointsize 1.05 linecolor rgb style_color(word(names, i)) title word(names, i)

@@ -50,6 +50,13 @@ style_knows(n) = (strstrt(" ".names." ", " ".n." ") > 0)
 style_note(n) = style_knows(n) ? 0 : (names = names." ".n, 1)
 style_index(n) = (sum [style_i=1:words(names)] (word(names, style_i) eq n ? style_i : 0))
 
+# eval style_sort: names in the order of the table.
+style_sort = 'style_sorted = ""; do for [r=1:style_rows+1] { do for [k=1:words(names)] { if (style_order(word(names, k)) == r) { style_sorted = style_sorted." ".word(names, k) } } }; names = style_sorted'
+
+# A legend of n entries above the picture: its rows, and eval style_legend(n, height of picture).
+style_key_rows(n) = (n + 3) / 4
+style_legend(n, h) = sprintf("set key at screen 0.015, screen %f left top Left reverse vertical maxrows %d samplen 1.2 width 1 spacing 1; set tmargin at screen %f", 1 - 4.0 / h, style_key_rows(n), 1 - (14.0 + 20 * style_key_rows(n)) / h)
+
 # The page replaces ink and grid by its own colours, so that a picture follows light and dark.
 STYLE_INK = "#5b6471"
 STYLE_GRID = "#c3c8cf"
@@ -78,3 +85,5 @@ style_log_tics = "set xtics (0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 20, 30, 50, 100
 # Widening a pair of limits by values: style_widen(v) inside stats.
 style_lo = 1e300; style_hi = -1e300
 style_widen(v) = (style_lo = v < style_lo ? v : style_lo, style_hi = v > style_hi ? v : style_hi, v)
+set format x "%g"
+set format y "%g"

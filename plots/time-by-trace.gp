@@ -10,12 +10,13 @@ stats DATA using (rows = $2 > rows ? $2 : rows, $2) nooutput
 stats DATA using (valid(4) ? see(strcol(1), $4) : 0) nooutput
 stats DATA using (valid(7) ? style_widen($7) : 0) nooutput
 n = words(names)
-keyrows = (n + 3) / 4
+eval style_sort
 
-eval style_open(900, 70 + 20 * keyrows + 34 * rows)
+height = 70 + 20 * style_key_rows(n + 1) + 34 * rows
+eval style_open(900, height)
+eval style_legend(n + 1, height)
 set lmargin at screen 0.13
 set rmargin at screen 0.975
-set tmargin keyrows * 1.15 + 0.8
 set bmargin 3.2
 set logscale x
 eval style_log_tics
@@ -24,7 +25,6 @@ set yrange [-rows - 0.6 : -0.4]
 unset ytics
 set grid xtics noytics
 set xlabel "ns per operation, warm, with the harness (left is faster)"
-set key at screen 0.55, graph 1.0 center bottom horizontal maxrows keyrows samplen 0.8 width 1
 plot DATA using (style_lo / 1.12):(-$2):3 every ::0 index 0 with labels right offset -1,0 textcolor rgb STYLE_INK notitle, \
      DATA index 0 using (style_lo / 1.12):(-$2):(style_lo / 1.12):7:(-$2 - 0.3):(-$2 + 0.3) \
          with boxxyerror fillstyle solid 0.25 noborder linecolor rgb STYLE_BAND title "harness", \

@@ -57,9 +57,9 @@ function replay(a, t, b, position,    name, status, warm, cold, harness, share, 
     status = status_of(name, t)
     share = status == "ok" ? 1 : (status == "stopped" ? 0.43 : 0.08)
     harness = 3.3 * noise(0.01) * drift[b]
-    warm = (base_ns[a] - 3.3) * trace_ns[t] * taste(a, t) * noise(0.02) * drift[b] + harness
+    warm = (base_ns[a] - 3.3) * trace_ns[t] * taste(a, t) * noise(0.03) * drift[b] + harness
     if (name == "null") warm = harness * noise(0.004)
-    if (name == "jemalloc(A/A)") warm = (base_ns[a] - 3.3) * trace_ns[t] * taste(jemalloc, t) * noise(0.02) * drift[b] + harness
+    if (name == "jemalloc(A/A)") warm = (base_ns[a] - 3.3) * trace_ns[t] * taste(jemalloc, t) * noise(0.03) * drift[b] + harness
     cold = warm * base_cold[a] * noise(0.03)
     peak = trace_peak[t]
     printf "{\"kind\":\"replay\",\"trace\":\"%s\",\"algorithm\":\"%s\",\"block\":%d,\"position\":%d,\"ops\":%d,", \
@@ -102,7 +102,7 @@ function live_cost(a,    n, e, ns, status)
 {
     for (e = 2; e <= 6; e++) {
         n = 10 ^ e
-        ns = base_ns[a] * 2.2 * (1 + live_slope[a] * (e - 2)) * (e > 4 ? 1 + 0.35 * (e - 4) : 1) * noise(0.02)
+        ns = base_ns[a] * 2.2 * (1 + live_slope[a] * (e - 2)) * (e > 4 ? 1 + 0.35 * (e - 4) : 1) * noise(0.03)
         status = "ok"
         if (algorithm[a] ~ /simple_seq_fit/) {
             ns = 40 * (n / 100) ^ 0.9

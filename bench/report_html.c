@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/* The page: one file without any reference to outside, so that it can be mailed, archived and
+ * opened without a network.  Style and script come from plots/report.css and plots/report.js. */
+#include "bench/report_model.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Pieces ---------------------------------------------------------------------------------- */
+
+static char *html_asset(const char *name)
+{
+    const char *dir = acre__report_datadir();
+    char path[4096];
+
+    if (!dir)
+        return NULL;
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return acre__report_slurp(path, NULL);
+}
+
+static void html_inline_asset(FILE *out, const char *tag, const char *name)
+{
+    char *text = html_asset(name);
+
+    if (text)
+        fprintf(out, "<%s>\n%s</%s>\n", tag, text, tag);
+    free(text);
+}
+
+/* *bold* becomes <strong>. */
+static void html_sentence(FILE *out, const report_model *m,
+                          void (*write)(FILE *, const report_model *))
+{
+    char *text = NULL;
+    size_t n = 0;
+    FILE *memory = open_memstream(&text, &n);
+    bool bold = false;
+
+    if (!memory)
+        return;
+    write(memory, m);
+    fclose(memory);
+    for (const char *at = text; *at; at++) {
+        char one[2] = {*at, 0};
+
+        if (*at == '*') {
+            fputs(bold ? "</strong>" : "<strong>", out);
+            bold = !bold;
+        } else {
+            acre__report_escape(out, one);
+        }
+    }
+    free(text);
+}
+
+static const char *html_run_text(const report_model *m, const char *key, const char *otherwise)
+{
+    const char *text = json_string_value(json_object_get(m->run, key));
+
+    return text ? text : otherwise;
+}
+
+/* A file as text behind a fold, which the script gives a button to save it. */
+static void html_folded(FILE *out, const char *summary, const char *file, const char *path)
+{
+    char *text = acre__report_slurp(path, NULL);
+
+    if (!text)
+        return;
+    fprintf(out, "<details><summary>%s <code>%s</code></summary><pre data-file=\"%s\" "
+            "tabindex=\"0\">", summary, file, file);
+    acre__report_escape(out, text);
+    fputs("</pre></details>\n", out);
+    free(text);
+}
+
+/* Sections -------------------------------------------------------------------------------- */
+
+static void html_head(FILE *out, const report_model *m)
+{
+    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+          "<meta name=\"color-scheme\" content=\"light dark\">\n"
+          "<title>acre: allocators compared against ", out);
+    acre__report_escape(out, m->algorithm[m->reference].name);
+    fputs("</title>\n<link rel=\"icon\" href=\"data:,\">\n", out);
+    html_inline_asset(out, "style", "report.css");
+    fputs("</head>\n<body>\n<main>\n", out);
+}
+
+static void html_fact(FILE *out, double number, const char *one, const char *many)
+{
+    fprintf(out, "<li><b>%.0f</b> %s</li>", number, number == 1 ? one : many);
+}
+
+static void html_header(FILE *out, const report_model *m)
+{
+    bool quick = json_is_true(json_object_get(m->run, "quick"));
+
+    fputs("<header>\n<p class=\"eyebrow\">acre · allocators compared</p>\n<h1>", out);
+    html_sentence(out, m, acre__report_headline);
+    fputs("</h1>\n<p class=\"lede\">", out);
+    html_sentence(out, m, acre__report_details);
+    fputs(" ", out);
+    html_sentence(out, m, acre__report_noise_sentence);
+    fputs("</p>\n<ul class=\"facts\">", out);
+    html_fact(out, (double)m->n_traces, "trace", "traces");
+    html_fact(out, (double)m->n_ranked, "contender", "contenders");
+    html_fact(out, (double)m->n_blocks, "block", "blocks");
+    if (quick)
+        fputs("<li class=\"quick\">quick run</li>", out);
+    fputs("<li>", out);
+    acre__report_escape(out, html_run_text(m, "date", "date not recorded"));
+    fputs("</li><li>commit <code>", out);
+    acre__report_escape(out, html_run_text(m, "commit", "not recorded"));
+    fputs("</code></li></ul>\n", out);
+    if (m->n_blocks < 5)
+        fputs("<p class=\"note\">Fewer than five blocks: intervals are rough, and a single block "
+              "has none.</p>\n", out);
+    fputs("</header>\n", out);
+}
+
+static void html_ranking(FILE *out, const report_model *m)
+{
+    fputs("<section id=\"ranking\">\n<h2>Ranking</h2>\n<div class=\"scroll\" tabindex=\"0\" "
+          "role=\"region\" aria-label=\"Ranking table\">\n", out);
+    acre__report_table_ranking(out, m);
+    fputs("</div>\n<p class=\"small\">Times are ratios to the reference, paired inside each block; "
+          "memory is the smallest segment that holds the whole trace over the peak of live bytes "
+          "(<b>r</b>: a malloc has no segment; its growth of resident memory stands in). "
+          "<i>Faster</i> and <i>slower</i> need p &lt; 0.01 after Holm's correction and a "
+          "difference beyond 2 %, three median deviations and the noise floor. The last rows only "
+          "measure the harness.</p>\n</section>\n", out);
+}
+
+static void html_picture(FILE *out, const report_model *m, const report_picture *p)
+{
+    char path[4096], file[256];
+    const char *dir = acre__report_datadir();
+
+    snprintf(path, sizeof path, "%s/data/%s.dat", m->dir, p->name);
+    if (access(path, R_OK))
+        return;
+    fprintf(out, "<figure id=\"%s\">\n<h3>%s</h3>\n<div class=\"scroll picture\">\n", p->name,
+            p->title);
+    if (!m->pictures || acre__report_inline_svg(out, m, p))
+        fputs("<p class=\"note\">No picture: gnuplot was not there or failed. The data are "
+              "below.</p>\n", out);
+    fprintf(out, "</div>\n<figcaption>%s</figcaption>\n<div class=\"folds\">", p->caption);
+    snprintf(file, sizeof file, "%s.dat", p->name);
+    html_folded(out, "Data", file, path);
+    if (dir) {
+        snprintf(path, sizeof path, "%s/%s.gp", dir, p->name);
+        snprintf(file, sizeof file, "%s.gp", p->name);
+        html_folded(out, "Script", file, path);
+    }
+    fputs("</div>\n</figure>\n", out);
+}
+
+static void html_pictures(FILE *out, const report_model *m)
+{
+    fputs("<section id=\"pictures\">\n<h2>Pictures</h2>\n", out);
+    for (size_t i = 0; i < acre__report_n_pictures; i++)
+        html_picture(out, m, &acre__report_pictures[i]);
+    fputs("</section>\n", out);
+}
+
+static void html_table(FILE *out, const report_model *m, const char *label,
+                       void (*write)(FILE *, const report_model *))
+{
+    fprintf(out, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">\n",
+            label);
+    write(out, m);
+    fputs("</div>\n", out);
+}
+
+static void html_traces(FILE *out, const report_model *m)
+{
+    fputs("<section id=\"traces\">\n<h2>Every trace</h2>\n", out);
+    html_table(out, m, "Time by trace", acre__report_table_time);
+    html_table(out, m, "Memory by trace", acre__report_table_memory);
+    fputs("</section>\n<section id=\"harness\">\n<h2>What the harness costs</h2>\n"
+          "<p>Every time above is gross: it includes walking the trace. <i>Net</i> columns take "
+          "off the empty replay of the same trace in the same block.</p>\n", out);
+    html_table(out, m, "Traces and harness", acre__report_table_traces);
+    fputs("</section>\n", out);
+}
+
+static void html_unfinished_cell(FILE *out, const report_model *m, size_t a, size_t t)
+{
+    const report_cell *c = acre__report_cell(m, a, t);
+
+    fputs("<li><b>", out);
+    acre__report_escape(out, m->algorithm[a].name);
+    fputs("</b> on ", out);
+    acre__report_escape(out, m->trace[t].name);
+    fprintf(out, ": %s after %.0f %% of the operations</li>\n",
+            c->status == REPORT_STOPPED ? "stopped (too slow)" : "failed", 100 * c->share);
+}
+
+static size_t html_list_missing(FILE *out, const report_model *m)
+{
+    size_t n = 0;
+
+    for (size_t a = 0; a < m->n_algorithms; a++) {
+        if (m->algorithm[a].skipped) {
+            fputs("<li><b>", out);
+            acre__report_escape(out, m->algorithm[a].name);
+            fputs("</b> was skipped: ", out);
+            acre__report_escape(out, m->algorithm[a].skipped);
+            fputs("</li>\n", out);
+            n++;
+        }
+        for (size_t t = 0; t < m->n_traces; t++)
+            if (acre__report_cell(m, a, t)->status > REPORT_OK) {
+                html_unfinished_cell(out, m, a, t);
+                n++;
+            }
+    }
+    return n;
+}
+
+static void html_missing(FILE *out, const report_model *m)
+{
+    fputs("<section id=\"missing\">\n<h2>What is not in here</h2>\n<ul class=\"missing\">\n", out);
+    if (html_list_missing(out, m) == 0)
+        fputs("<li>Nothing was skipped, stopped or failed.</li>\n", out);
+    fputs("</ul>\n</section>\n", out);
+}
+
+static void html_value(FILE *out, json_t *value)
+{
+    char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY);
+
+    acre__report_escape(out, text ? text : json_string_value(value) ? json_string_value(value)
+                                                                    : "");
+    free(text);
+}
+
+static void html_machine(FILE *out, const report_model *m)
+{
+    json_t *fingerprint = json_object_get(m->run, "fingerprint"), *value;
+    const char *key;
+
+    fputs("<section id=\"machine\">\n<h2>How it was measured</h2>\n<dl class=\"machine\">\n", out);
+    json_object_foreach(fingerprint, key, value) {
+        fputs("<div><dt>", out);
+        acre__report_escape(out, key);
+        fputs("</dt><dd>", out);
+        html_value(out, value);
+        fputs("</dd></div>\n", out);
+    }
+    fputs("</dl>\n<p>The command that made these results:</p>\n<pre class=\"command\">", out);
+    acre__report_escape(out, html_run_text(m, "command", "not recorded"));
+    fputs("</pre>\n<p>The command that made this page from them:</p>\n<pre class=\"command\">"
+          "acre report ", out);
+    acre__report_escape(out, m->dir);
+    fputs("</pre>\n", out);
+}
+
+static void html_method(FILE *out)
+{
+    char path[4096];
+    const char *dir = acre__report_datadir();
+
+    fputs("<p class=\"small\">Each block runs every contender once, in random order, each in a "
+          "fresh process. Per trace and block the time is divided by the reference's; the median "
+          "over blocks is taken per trace, the geometric mean over traces. Intervals are 95 % "
+          "percentile bootstraps over whole blocks (10,000 resamples, fixed seed); p is Wilcoxon's "
+          "signed-rank test over all pairs, two-sided, Holm-adjusted over all contenders. It "
+          "speaks of these traces on this machine.</p>\n", out);
+    if (dir) {
+        snprintf(path, sizeof path, "%s/style.gp", dir);
+        html_folded(out, "Style of all pictures:", "style.gp", path);
+    }
+    fputs("</section>\n", out);
+}
+
+static void html_page(FILE *out, const report_model *m)
+{
+    html_head(out, m);
+    html_header(out, m);
+    html_ranking(out, m);
+    html_pictures(out, m);
+    html_traces(out, m);
+    html_missing(out, m);
+    html_machine(out, m);
+    html_method(out);
+    fputs("</main>\n", out);
+    html_inline_asset(out, "script", "report.js");
+    fputs("</body>\n</html>\n", out);
+}
+
+/* Written beside and renamed, so that a reader never sees half a page. */
+int acre__report_write_html(const report_model *m)
+{
+    char path[4096], temporary[4200];
+    FILE *out;
+    int error = 0;
+
+    snprintf(path, sizeof path, "%s/index.html", m->dir);
+    snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    if (!(out = fopen(temporary, "w")))
+        return acre__report_say(errno, "%s: %s", temporary, strerror(errno));
+    html_page(out, m);
+    if (ferror(out))
+        error = EIO;
+    if (fclose(out) && !error)
+        error = errno;
+    if (!error && rename(temporary, path))
+        error = errno;
+    if (error)
+        remove(temporary);
+    return error ? acre__report_say(error, "%s: %s", path, strerror(error)) : 0;
+}
