@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: MIT
+# One file, no recursion into folders, no configure.  `make help` lists the jobs.
+# Everything built goes under build/; variants (VARIANT=debug, asan, …) never mix.
+# CC, CXX, CFLAGS, CXXFLAGS, LDFLAGS, PREFIX, DESTDIR are the user's.
+
+VARIANT ?= release
+CFLAGS  ?= -O2 -g
+CXXFLAGS ?= -O2 -g
+PREFIX  ?= /usr/local
+B       := build/$(VARIANT)
+VERSION := $(shell awk '/define ACRE_VERSION_(MAJOR|MINOR|PATCH)/{v=v s $$3; s="."} END{print v}' include/acre/base.h)
+MAJOR   := $(firstword $(subst ., ,$(VERSION)))
+COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+
+# ---- flags ----
+FLAGS_release  := -DNDEBUG
+FLAGS_debug    := -O0 -g
+FLAGS_asan     := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+FLAGS_asan-clang := $(FLAGS_asan)
+FLAGS_tsan     := -O1 -g -fsanitize=thread
+FLAGS_coverage := -O0 -g --coverage
+FLAGS_fuzz     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined
+WARN     := -Wall -Wextra -Wshadow $(if $(CI),-Werror)
+WARN_C   := $(WARN) -Wstrict-prototypes -Wmissing-prototypes
+COMMON   := -D_GNU_SOURCE -fPIC -Iinclude -I. -MMD -MP
+ALL_CFLAGS   = -std=gnu11 $(COMMON) $(WARN_C) $(CFLAGS) $(FLAGS_$(VARIANT))
+ALL_CXXFLAGS = -std=c++17 $(COMMON) $(WARN) $(CXXFLAGS) $(FLAGS_$(VARIANT))
+ALL_LDFLAGS  = $(LDFLAGS) $(filter -fsanitize=% --coverage,$(FLAGS_$(VARIANT)))
+DEFINES = -DACRE_DATADIR='"$(CURDIR)/plots"' -DACRE_COMMIT='"$(COMMIT)"' \
+          -DACRE_BUILD='"$(notdir $(CC)) $(strip $(CFLAGS) $(FLAGS_$(VARIANT)))"'
+LAB_LIBS := -lzstd -ljansson -lm -ldl -lpthread
+
+# ---- sources, by wildcard: adding a file is enough ----
+LIB_SRC    := $(wildcard sync/*.c alloc/*.c segment/*.c)
+LAB_SRC    := $(wildcard traces/*.c bench/*.c)
+RECORD_SRC := $(wildcard traces/record/*.c)
+CLI_SRC    := $(wildcard cli/*.c)
+MICRO_SRC  := $(wildcard bench/micro/*.c)
+TEST_SRC   := $(wildcard tests/test_*.c)
+SUPPORT_SRC := $(wildcard tests/support*.c)
+EXAMPLE_SRC := $(wildcard examples/*.c)
+obj = $(patsubst %.c,$B/%.o,$(1))
+LIB_OBJ := $(call obj,$(LIB_SRC))
+TESTS    := $(TEST_SRC:%.c=$B/%)
+EXAMPLES := $(EXAMPLE_SRC:%.c=$B/%)
+HAVE_BOOST := $(wildcard /usr/include/boost/interprocess/managed_external_buffer.hpp)
+HAVE_GBENCH := $(wildcard /usr/include/benchmark/benchmark.h)
+
+PRODUCTS := $B/libacre.a $B/libacre.so $B/acre $B/libacre_record.so \
+            $(if $(HAVE_BOOST),$B/libacre_boost.so) $(if $(HAVE_GBENCH),$B/acre-bench)
+
+.DEFAULT_GOAL := all
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.PHONY: all deps-build deps-test deps-compare test check examples layers headers-check format \
+        check-asan check-asan-clang check-tsan check-valgrind fuzz coverage compare bench plots \
+        traces install clean help crash
+
+# ---- the jobs of a newcomer ----
+compare: deps-compare  ## main job: replay the bundled traces on everything, rank, write build/report/
+	@$(MAKE) --no-print-directory all
+	build/acre compare $(if $(QUICK),--quick) -o build/report $(ARGS)
+
+test: deps-test  ## install what is missing, build, pass every test
+	@$(MAKE) --no-print-directory all check
+
+all: $(PRODUCTS)  ## build build/acre, build/libacre.a, build/libacre.so (VARIANT=release)
+ifeq ($(VARIANT),release)
+	@for f in $(notdir $(PRODUCTS)); do ln -sf release/$$f build/$$f; done
+endif
+
+# ---- packages, by what needs them ----
+PACKAGES_BUILD := gcc g++ libc6-dev libzstd-dev libjansson-dev
+PACKAGES_BASELINES := libjemalloc2 libmimalloc2.0 libtcmalloc-minimal4 libboost-dev
+PACKAGES_TEST := $(PACKAGES_BUILD) $(PACKAGES_BASELINES) libcriterion-dev libbenchmark-dev gnuplot-nox git
+PACKAGES_COMPARE := $(PACKAGES_BUILD) $(PACKAGES_BASELINES) libbenchmark-dev gnuplot-nox
+
+deps-build:
+	@tools/install-packages.sh $(PACKAGES_BUILD)
+deps-test:
+	@tools/install-packages.sh $(PACKAGES_TEST)
+deps-compare:
+	@tools/install-packages.sh $(PACKAGES_COMPARE)
+
+# ---- compiling ----
+$B/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(if $(filter cli/% bench/%,$<),$(DEFINES)) -c $< -o $@
+
+$B/%.o: %.cc
+	@mkdir -p $(@D)
+	$(CXX) $(ALL_CXXFLAGS) -c $< -o $@
+
+$(LIB_OBJ): ALL_CFLAGS += -fvisibility=hidden
+
+$B/libacre.a: $(LIB_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$B/libacre.so: $(LIB_OBJ)
+	$(CC) -shared -Wl,-soname,libacre.so.$(MAJOR) $(ALL_LDFLAGS) $^ -o $@ -lpthread
+	@ln -sf libacre.so $B/libacre.so.$(MAJOR)
+
+$B/libacre_lab.a: $(call obj,$(LAB_SRC))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+# The recorder is preloaded into strangers: optimised and without sanitizers in every variant.
+RECORD_CFLAGS := -std=gnu11 $(COMMON) $(WARN_C) -O2 -g -fvisibility=hidden -ftls-model=initial-exec
+$B/libacre_record.so: $(RECORD_SRC) $(wildcard traces/*.h traces/record/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -MMD -MP,$(RECORD_CFLAGS)) -shared $(RECORD_SRC) -o $@ -ldl -lpthread
+
+$B/libacre_boost.so: $B/bench/boost.o
+	$(CXX) -shared $(ALL_LDFLAGS) $^ -o $@ -lpthread
+
+$B/acre: $(call obj,$(CLI_SRC)) $B/libacre_lab.a $B/libacre.a
+	$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LAB_LIBS)
+
+$B/acre-bench: $(call obj,$(MICRO_SRC)) $B/bench/gbench.o $B/libacre_lab.a $B/libacre.a
+	$(CXX) $(ALL_LDFLAGS) $^ -o $@ -lbenchmark $(LAB_LIBS)
+
+$B/tests/test_%: $B/tests/test_%.o $(call obj,$(SUPPORT_SRC)) $B/libacre_lab.a $B/libacre.a
+	$(CC) $(ALL_LDFLAGS) $^ -o $@ -lcriterion $(LAB_LIBS)
+
+# The same bodies under a plain runner, for TSan, which Criterion does not survive.
+$B/plain/test_%.o: tests/test_%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DACRE_TEST_PLAIN -c $< -o $@
+$B/plain/support%.o: tests/support%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DACRE_TEST_PLAIN -c $< -o $@
+$B/plain/test_%: $B/plain/test_%.o $(SUPPORT_SRC:tests/%.c=$B/plain/%.o) $B/libacre_lab.a $B/libacre.a
+	$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LAB_LIBS)
+.PRECIOUS: $B/plain/test_%.o $B/plain/support%.o $B/tests/%.o $B/examples/%.o
+
+$B/examples/%: $B/examples/%.o $B/libacre.a
+	$(CC) $(ALL_LDFLAGS) $^ -o $@ -lpthread
+
+# ---- tests ----
+check: $(PRODUCTS) $(TESTS) examples layers headers-check  ## run the tests (VARIANT=…, T=name for one file)
+	@tools/run-tests.sh $(B) $(if $(T),$B/tests/test_$(T),$(TESTS))
+
+examples: $(EXAMPLES)  ## build the examples and run them
+	@for e in $(EXAMPLES); do $$e >$$e.out 2>&1 || { cat $$e.out; echo "$$e failed"; exit 1; }; done
+
+check-asan:  ## the tests under address and undefined-behaviour sanitizers
+	@$(MAKE) --no-print-directory VARIANT=asan check
+check-asan-clang:  ## the same with clang
+	@$(MAKE) --no-print-directory VARIANT=asan-clang CC=clang CXX=clang++ check
+check-valgrind: $(PRODUCTS) $(TESTS)  ## the tests of alloc, segment and sync under valgrind
+	@RUNNER="valgrind -q --error-exitcode=9 --trace-children=yes --child-silent-after-fork=yes" \
+	 tools/run-tests.sh $(B) $(foreach t,alloc segment sync,$(filter %/test_$(t),$(TESTS)))
+check-tsan:  ## the concurrent tests under the thread sanitizer, plain runner
+	@$(MAKE) --no-print-directory VARIANT=tsan plain
+.PHONY: plain
+plain: $(addprefix $B/plain/test_,$(or $(T),sync concurrent))
+	@for t in $^; do $$t || exit 1; done
+
+layers:  ## check who includes whom
+	@tools/check-layers.sh
+headers-check:  ## each public header alone, as C and as C++
+	@for h in include/acre.h include/acre/*.h; do \
+	    $(CC) -std=c11 -Wall -Wextra -Werror -Iinclude -fsyntax-only -x c $$h && \
+	    $(CXX) -std=c++11 -Wall -Wextra -Werror -Iinclude -fsyntax-only -x c++ $$h || exit 1; done
+format:  ## clang-format all sources in place
+	@git ls-files '*.c' '*.h' '*.cc' | xargs clang-format -i
+
+# ---- measuring ----
+bench: deps-compare  ## micro benchmarks (Google Benchmark); JSON in build/bench.json; ARGS=--benchmark_filter=…
+	@$(MAKE) --no-print-directory all
+	build/acre-bench --benchmark_out=build/bench.json --benchmark_out_format=json $(ARGS)
+plots:  ## draw the last comparison's pictures and report again
+	build/acre report build/report
+traces:  ## record the bundled traces anew (replaces traces/*.acr)
+	@$(MAKE) --no-print-directory all
+	tools/make-traces.sh
+
+# ---- installing ----
+install: all  ## install headers, libraries and tools below PREFIX
+	install -d $(DESTDIR)$(PREFIX)/include/acre $(DESTDIR)$(PREFIX)/lib/acre/plots $(DESTDIR)$(PREFIX)/bin \
+	    $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 644 include/acre.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 include/acre/*.h $(DESTDIR)$(PREFIX)/include/acre
+	install -m 644 $B/libacre.a $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $B/libacre.so $(DESTDIR)$(PREFIX)/lib/libacre.so.$(VERSION)
+	ln -sf libacre.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libacre.so.$(MAJOR)
+	ln -sf libacre.so.$(MAJOR) $(DESTDIR)$(PREFIX)/lib/libacre.so
+	install -m 755 $B/acre $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $B/libacre_record.so $(if $(HAVE_BOOST),$B/libacre_boost.so) $(DESTDIR)$(PREFIX)/lib/acre
+	install -m 644 plots/* $(DESTDIR)$(PREFIX)/lib/acre/plots
+	printf 'prefix=%s\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include\n\nName: acre\nDescription: heaps in shared memory\nVersion: %s\nLibs: -L$${libdir} -lacre\nLibs.private: -lpthread\nCflags: -I$${includedir}\n' \
+	    '$(PREFIX)' '$(VERSION)' > $(DESTDIR)$(PREFIX)/lib/pkgconfig/acre.pc
+clean:  ## delete build/
+	rm -rf build
+help:  ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+-include $(shell find $B -name '*.d' 2>/dev/null)

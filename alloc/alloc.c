@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* alloc.c: allocating and freeing one block.  What every algorithm would repeat is done here once:
+ * zero and impossible sizes, alignments, the lock, the journal's commit. */
+#include "alloc/heap.h"
+
+#include <errno.h>
+#include <string.h>
+
+static inline bool alloc_impossible(size_t size, size_t align)
+{
+    return (size > ACRE_SIZE_MAX) | (align > ACRE_SIZE_MAX) | ((align & (align - 1)) != 0);
+}
+
+static inline void *alloc_one(acre_heap *h, size_t size, size_t align)
+{
+    if (__builtin_expect(acre__heap_enter(h) != 0, 0))
+        return NULL;
+    void *p = h->algorithm->alloc(&h->region, size, align);
+    acre__heap_leave(h);
+    if (__builtin_expect(h->control->zeroed, 0) && p)
+        memset(p, 0, h->algorithm->free_clobbers); /* after the commit: the block is ours */
+    return p;
+}
+
+void *acre_alloc(acre_heap *h, size_t size)
+{
+    if (__builtin_expect(size > ACRE_SIZE_MAX, 0))
+        return NULL;
+    return alloc_one(h, size + !size, ACRE_ALIGN_MIN);
+}
+
+void *acre_alloc_aligned(acre_heap *h, size_t size, size_t align)
+{
+    if (align == 0 || alloc_impossible(size, align))
+        return NULL;
+    return alloc_one(h, size + !size, align < ACRE_ALIGN_MIN ? ACRE_ALIGN_MIN : align);
+}
+
+void *acre_calloc(acre_heap *h, size_t n, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(n, size, &bytes))
+        return NULL;
+    void *p = acre_alloc(h, bytes);
+    return p ? memset(p, 0, bytes) : NULL;
+}
+
+/* Only an address that can be a block's reaches the algorithm. */
+static inline bool alloc_foreign(const acre_heap *h, const void *p)
+{
+    uint64_t at = (uint64_t)((const char *)p - h->region.base);
+    return (at >= h->control->region_size) | (((uintptr_t)p & (ACRE_ALIGN_MIN - 1)) != 0);
+}
+
+int acre_free(acre_heap *h, void *p)
+{
+    if (!p)
+        return 0;
+    int e = acre__heap_enter(h);
+    if (__builtin_expect(e != 0, 0))
+        return e;
+    e = alloc_foreign(h, p) ? ACRE_EINVALID : h->algorithm->free(&h->region, p);
+    acre__heap_leave(h);
+    return e;
+}
+
+size_t acre_usable_size(acre_heap *h, const void *p)
+{
+    return !p || alloc_foreign(h, p) ? 0 : h->algorithm->usable(&h->region, p);
+}
+
+/* Grow in place to at least size, or shrink to it; false leaves the block as it is. */
+static bool realloc_in_place(acre_heap *h, void *p, size_t size, size_t usable)
+{
+    acre_resize_command c = {.flags = ACRE_FORWARDS, .limit = size, .preferred = size};
+    if (size <= usable)
+        c = (acre_resize_command){.flags = ACRE_SHRINK, .limit = usable, .preferred = size};
+    if (!h->algorithm->resize || acre__heap_enter(h) != 0)
+        return size <= usable;
+    bool done = h->algorithm->resize(&h->region, p, &c) != NULL;
+    acre__heap_leave(h);
+    return done || size <= usable;
+}
+
+/* The copy is made outside the lock.  Killed before the free: the old block is leaked. */
+static void *realloc_by_moving(acre_heap *h, void *p, size_t size, size_t usable)
+{
+    void *q = acre_alloc(h, size);
+    if (!q)
+        return NULL;
+    memcpy(q, p, usable < size ? usable : size);
+    acre_free(h, p);
+    return q;
+}
+
+void *acre_realloc(acre_heap *h, void *p, size_t size)
+{
+    if (!p)
+        return acre_alloc(h, size);
+    size_t usable = acre_usable_size(h, p);
+    if (size > ACRE_SIZE_MAX || usable == 0)
+        return NULL;
+    size += !size;
+    if (realloc_in_place(h, p, size, usable))
+        return p;
+    return realloc_by_moving(h, p, size, usable);
+}

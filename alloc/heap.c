@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* heap.c: the life of a heap: layout, attaching, entering (lock and recovery), leaving (commit). */
+#include "alloc/heap.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { HEAP_ALIGN = 64 };
+
+static size_t heap_round(size_t n)
+{
+    return (n + HEAP_ALIGN - 1) & ~(size_t)(HEAP_ALIGN - 1);
+}
+
+/* Entries: what the algorithm needs for one call, and what the layer above adds to it: a user's
+ * slot, the first words of a block that is freed from a slot, the segment's size. */
+static uint64_t heap_journal_entries(const acre_algorithm *a, const acre_heap_options *o)
+{
+    if (o->journal == ACRE_JOURNAL_OFF)
+        return 0;
+    return a->journal_words + 4 + a->free_clobbers / 8;
+}
+
+size_t acre__heap_overhead(const acre_algorithm *a, const acre_heap_options *o)
+{
+    return heap_round(sizeof(acre__heap_control) +
+                      heap_journal_entries(a, o) * sizeof(acre_journal_entry));
+}
+
+static int heap_fits(size_t region, size_t reach, const acre_algorithm *a)
+{
+    if (region < a->min_size)
+        return ACRE_ETOOSMALL;
+    return a->reach && reach > a->reach ? ACRE_ETOOBIG : 0;
+}
+
+int acre__heap_format(void *at, size_t size, size_t capacity, const acre_algorithm *a,
+                      const acre_heap_options *o)
+{
+    acre__heap_control *c = at;
+    size_t start = acre__heap_overhead(a, o);
+    if (size < start + a->min_size)
+        return ACRE_ETOOSMALL;
+    size_t region = (size - start) & ~(size_t)(HEAP_ALIGN - 1);
+    int e = heap_fits(region, capacity - start, a);
+    if (e)
+        return e;
+    c->region_size = region;
+    c->lock_kind = o->lock;
+    c->journal_mode = o->journal;
+    c->region_start = (uint32_t)start;
+    c->journal.capacity = heap_journal_entries(a, o);
+    acre_region r = {.base = (char *)at + start};
+    a->init(&r, region);
+    return 0;
+}
+
+/* The control of a damaged or hostile image: nothing in it is used before this has passed. */
+int acre__heap_validate(const void *at, size_t room, const acre_algorithm *a)
+{
+    const acre__heap_control *c = at;
+    acre_heap_options o = {.lock = c->lock_kind, .journal = c->journal_mode};
+    if (room < sizeof *c || o.lock > ACRE_LOCK_NONE || o.journal > ACRE_JOURNAL_OFF)
+        return ACRE_ECORRUPT;
+    if (c->region_start != acre__heap_overhead(a, &o) || c->region_start > room)
+        return ACRE_ECORRUPT;
+    if (c->region_size > room - c->region_start || heap_fits(c->region_size, 0, a) != 0)
+        return ACRE_ECORRUPT;
+    if (c->journal.capacity != heap_journal_entries(a, &o))
+        return ACRE_ECORRUPT;
+    if (c->journal.count == ACRE__POISON)
+        return ACRE_EPOISONED;
+    return c->journal.count > c->journal.capacity ? ACRE_ECORRUPT : 0;
+}
+
+void acre__heap_attach(acre_heap *h, void *at, const acre_algorithm *a, bool read_only)
+{
+    acre__heap_control *c = at;
+    bool locked = c->lock_kind == ACRE_LOCK_ROBUST && !(a->flags & ACRE_CONCURRENT);
+    h->control = c;
+    h->algorithm = a;
+    h->read_only = read_only;
+    h->lock = locked && !read_only ? &c->lock : NULL;
+    h->region.base = (char *)at + c->region_start;
+    h->region.journal = c->journal_mode == ACRE_JOURNAL_ON ? &c->journal : NULL;
+}
+
+void acre__heap_measure(acre_heap *h)
+{
+    uint64_t said = h->control->region_size;
+    uint64_t room = h->window - (uint64_t)(h->region.base - h->segment);
+    h->region.size = said < room ? said : room;
+}
+
+/* Write back what the entry noted.  Only old values are written, so doing it twice, or dying in
+ * the middle of it, is harmless. */
+static void heap_undo(const acre_heap *h, const acre_journal_entry *e)
+{
+    char *word = h->region.base + (e->where & ~(uint64_t)3);
+    uint64_t at = (uint64_t)(word - h->segment), width = e->where & 1 ? 4 : 8;
+    if (at > *h->size - width)
+        return; /* not from this library: never store outside the segment */
+    if (e->where & 1)
+        ACRE_PUT(*(uint32_t *)word, (uint32_t)e->old);
+    else
+        ACRE_PUT(*(uint64_t *)word, e->old);
+}
+
+static void heap_roll_back(acre_heap *h)
+{
+    acre_journal *j = &h->control->journal;
+    uint64_t n = j->count <= j->capacity ? j->count : j->capacity;
+    while (n--)
+        heap_undo(h, &j->entry[n]);
+    acre__heap_measure(h);
+    if (h->algorithm->recover)
+        h->algorithm->recover(&h->region);
+    h->control->recoveries++;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    ACRE_PUT(j->count, 0);
+}
+
+/* An owner died, or left a journal that was not emptied.  Without a journal nothing can be undone:
+ * then only a clean check lets the heap live on. */
+static __attribute__((noinline)) int heap_recover(acre_heap *h)
+{
+    heap_roll_back(h);
+#ifndef ACRE_CHECKED
+    if (h->region.journal)
+        return 0;
+#endif
+    if (h->algorithm->check(&h->region, &(acre_damage){0}) == 0)
+        return 0;
+    ACRE_PUT(h->control->journal.count, ACRE__POISON);
+    return ACRE_EPOISONED;
+}
+
+static __attribute__((noinline)) int heap_leave_with(acre_heap *h, int error)
+{
+    if (h->lock)
+        acre__robust_unlock(h->lock);
+    return error;
+}
+
+static __attribute__((noinline)) int heap_enter_unusual(acre_heap *h, int locked)
+{
+    int e = 0;
+    if (locked == EDEADLK)
+        return EDEADLK;
+    if (h->control->journal.count == ACRE__POISON)
+        e = ACRE_EPOISONED;
+    else if (h->windowed && *h->size > h->window)
+        e = ENOMEM;
+    else if (locked == EOWNERDEAD || h->control->journal.count != 0)
+        e = heap_recover(h);
+    return e ? heap_leave_with(h, e) : 0;
+}
+
+int acre__heap_enter(acre_heap *h)
+{
+    int locked = 0;
+    if (h->lock)
+        locked = acre__robust_lock(h->lock);
+    else if (h->read_only)
+        return EROFS;
+    if (__builtin_expect(locked | h->windowed | (h->control->journal.count != 0), 0))
+        return heap_enter_unusual(h, locked);
+    return 0;
+}
+
+/* Emptying the journal is the commit: all stores of the call come before it. */
+void acre__heap_commit(acre_heap *h)
+{
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (h->region.journal)
+        ACRE_PUT(h->region.journal->count, 0);
+}
+
+void acre__heap_leave(acre_heap *h)
+{
+    acre__heap_commit(h);
+    if (h->lock)
+        acre__robust_unlock(h->lock);
+}
+
+int acre__heap_extend(acre_heap *h, uint64_t region_size)
+{
+    if (!h->algorithm->grow)
+        return ENOTSUP;
+    region_size &= ~(uint64_t)(HEAP_ALIGN - 1);
+    if (h->algorithm->reach && region_size > h->algorithm->reach)
+        return ACRE_ETOOBIG;
+    acre_set64(&h->region, &h->control->region_size, region_size);
+    return h->algorithm->grow(&h->region, region_size);
+}
+
+int acre__heap_contract(acre_heap *h, uint64_t region_size, uint64_t *now)
+{
+    if (!h->algorithm->shrink)
+        return ENOTSUP;
+    size_t least = (size_t)h->algorithm->min_size;
+    uint64_t left = h->algorithm->shrink(&h->region, region_size < least ? least : region_size);
+    left = heap_round(left);
+    if (left < h->control->region_size)
+        acre_set64(&h->region, &h->control->region_size, left);
+    *now = h->control->region_size;
+    return 0;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* heap.h: what the segment manager needs of heaps: laying one out, attaching to it, growing it. */
+#ifndef ACRE_ALLOC_HEAP_H
+#define ACRE_ALLOC_HEAP_H
+
+#include "alloc/layout.h"
+#include <acre/alloc.h>
+
+/* A heap's handle; lives in the segment's handle. */
+struct acre_heap {
+    acre_region region;
+    const acre_algorithm *algorithm;
+    acre__robust *lock;          /* NULL: none is taken */
+    acre__heap_control *control;
+    char *segment;               /* the segment's first byte; offsets count from it */
+    const uint64_t *size;        /* the segment's size now, in its header */
+    uint64_t window;             /* bytes of the segment that this process has mapped */
+    bool windowed;               /* which is less than its capacity */
+    bool read_only;
+};
+
+/* Bytes in front of the region, for this algorithm and these options. */
+size_t acre__heap_overhead(const acre_algorithm *a, const acre_heap_options *o);
+
+/* Lay out a heap in size bytes at `at` (64-aligned, zeroed, nobody else sees it).
+ * 0, ACRE_ETOOSMALL, ACRE_ETOOBIG (also if capacity is out of the algorithm's reach). */
+int acre__heap_format(void *at, size_t size, size_t capacity, const acre_algorithm *a,
+                      const acre_heap_options *o);
+
+/* Check what a stranger's control says against `room`, the bytes from `at` to the segment's end.
+ * 0, ACRE_ECORRUPT, ACRE_EPOISONED. */
+int acre__heap_validate(const void *at, size_t room, const acre_algorithm *a);
+
+/* Fill a handle's fields that follow from the control at `at`. */
+void acre__heap_attach(acre_heap *h, void *at, const acre_algorithm *a, bool read_only);
+
+/* The lock around every call; rolls back what a dead owner left.  0, EDEADLK, EROFS,
+ * ACRE_EPOISONED, ENOMEM (the segment has outgrown this process's window). */
+int acre__heap_enter(acre_heap *h);
+void acre__heap_leave(acre_heap *h);
+
+/* Inside enter/leave: tell the algorithm how large its region is, from a source it can trust. */
+void acre__heap_measure(acre_heap *h);
+
+/* Inside enter/leave: the region has region_size bytes now, more than before. */
+int acre__heap_extend(acre_heap *h, uint64_t region_size);
+
+/* Inside enter/leave: give up free bytes at the end of the region, down to region_size if they are
+ * free.  *now tells what remains. */
+int acre__heap_contract(acre_heap *h, uint64_t region_size, uint64_t *now);
+
+/* Inside enter/leave: make what was done so far final. */
+void acre__heap_commit(acre_heap *h);
+
+#endif

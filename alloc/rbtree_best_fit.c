@@ -1,0 +1,839 @@
+/* SPDX-License-Identifier: MIT */
+/* rbtree_best_fit.c: best fit by size, free blocks coalesced at once.
+ *
+ * After Boost.Interprocess's rbtree_best_fit (I. Gaztañaga) in what it does, and after dlmalloc
+ * (D. Lea, A Memory Allocator, 2000) in how: sizes below 64 units have a list each («bin») and a
+ * bit that says whether it is empty; larger ones are in a red-black tree with one node a size
+ * (size_tree.h).  The block at the end of the heap («top») stands outside the index and is cut
+ * last; the rest of the last split («dv», designated victim) stands outside it too, so that runs
+ * of small requests cut one block without touching the index.
+ *
+ * Costs: O(1) for requests below 1 KiB whose size or a larger bin is at hand, else O(log n) in the
+ * number of different free sizes.  Overhead: 8 bytes a block; smallest block 32 bytes (24 usable).
+ *
+ *   base                                                                    size
+ *   +------+--------+---------+--------+---------+--------+-------+-----+---+
+ *   | heap | header | payload | header | payload | header | top   ...   |end|
+ *   +------+--------+---------+--------+---------+--------+-------+-----+---+
+ *
+ *   header (8 bytes, in front of a 16-aligned payload):
+ *   +---------------------------------+----------------------------------+
+ *   | prev: units of the block before | head: units of this block | used |
+ *   |       if that is free, else 0   |                                  |
+ *   +---------------------------------+----------------------------------+
+ *   payload of a free block: next, back, child[2], up (size_tree.h)
+ *
+ * One unit is 16 bytes; block u's payload starts at unit u + 1.  31 bits of units reach 32 GiB.
+ *
+ * R1  blocks tile the units from first to end; each has at least 2; at end stands a used header
+ * R2  no two free blocks are neighbours
+ * R3  a block's prev is the units of the block before if that is free and not top, else 0
+ * R4  the last block is free exactly if it is top
+ * R5  every free block but top and dv is in exactly one place: its size's bin, or the tree
+ * R6  a bin's bit is set exactly if the bin is not empty; a bin's list is linked both ways
+ * R7  free_units is the sum over free blocks
+ * T1…T5 of the tree
+ *
+ * What is not noted in the journal, because the rolled-back state never reads it: the header of a
+ * remainder (it lies at least 2 units inside the block that was free before, behind its node
+ * fields), the node fields of a block that is just being freed and has not merged with the block
+ * before it (they lie in its payload), free_units and high (recover() and monotone).
+ */
+#include "alloc/size_tree.h"
+
+#include <string.h>
+
+enum { RB_LEAST = 2, RB_BINS = 64 };
+
+/* A free block kept outside the index: its unit and its size in one word, to change as one. */
+typedef union rb_spare {
+    struct {
+        uint32_t unit, units; /* units 0: none */
+    };
+    uint64_t word;
+} rb_spare;
+
+typedef struct rb_heap {
+    uint64_t bins_used;  /* bit i: bin i is not empty */
+    rb_spare dv, top;
+    uint64_t free_units; /* in all free blocks; not noted in the journal */
+    uint32_t first, end; /* units of the first block and of the end header */
+    uint32_t root;       /* of the tree of sizes from RB_BINS up */
+    uint32_t high;       /* highest unit ever in use; a statistic */
+    uint32_t bin[RB_BINS]; /* first block of i units */
+} rb_heap;
+
+enum { RB_FIRST = (sizeof(rb_heap) + TREE_UNIT - 1 - TREE_HEADER) / TREE_UNIT };
+_Static_assert(sizeof(rb_heap) == 48 + 4 * RB_BINS, "part of the segment format");
+
+static inline rb_heap *rb_of(const acre_region *r)
+{
+    return (rb_heap *)r->base;
+}
+
+static inline uint64_t rb_units_for(size_t size)
+{
+    uint64_t n = (size + TREE_HEADER + TREE_UNIT - 1) / TREE_UNIT;
+    return n < RB_LEAST ? RB_LEAST : n;
+}
+
+static inline size_t rb_bytes(uint32_t units)
+{
+    return (size_t)units * TREE_UNIT - TREE_HEADER;
+}
+
+static inline void *rb_payload(const acre_region *r, uint32_t u)
+{
+    return r->base + ((uint64_t)u + 1) * TREE_UNIT;
+}
+
+static inline uint32_t rb_unit_of(const acre_region *r, const void *p)
+{
+    return (uint32_t)((uint64_t)((const char *)p - r->base) / TREE_UNIT) - 1;
+}
+
+static inline void rb_set_head(const acre_region *r, uint32_t u, uint32_t head)
+{
+    acre_set32(r, &tree_at(r, u)->head, head);
+}
+
+static inline void rb_set_prev(const acre_region *r, uint32_t u, uint32_t prev)
+{
+    acre_set32(r, &tree_at(r, u)->prev, prev);
+}
+
+static inline void rb_set_spare(const acre_region *r, rb_spare *s, uint32_t unit, uint32_t units)
+{
+    acre_set64(r, &s->word, ((rb_spare){.unit = unit, .units = units}).word);
+}
+
+/* ---- the index: bins and tree ---- */
+
+static inline void rb_bin_insert(const acre_region *r, uint32_t u, uint32_t units, bool fresh)
+{
+    rb_heap *h = rb_of(r);
+    tree_block *b = tree_at(r, u);
+    uint32_t first = h->bin[units];
+    if (fresh) {
+        ACRE_PUT(b->next, first);
+        ACRE_PUT(b->back, 0);
+    } else {
+        acre_set32(r, &b->next, first);
+        acre_set32(r, &b->back, 0);
+    }
+    if (first)
+        acre_set32(r, &tree_at(r, first)->back, u);
+    else
+        acre_set64(r, &h->bins_used, h->bins_used | (uint64_t)1 << units);
+    acre_set32(r, &h->bin[units], u);
+}
+
+/* Put a free block with its head into the index.  fresh: a roll back does not need what its
+ * payload holds now. */
+static inline void rb_insert(const acre_region *r, uint32_t u, uint32_t units, bool fresh)
+{
+    if (units < RB_BINS)
+        rb_bin_insert(r, u, units, fresh);
+    else
+        tree_insert(r, &rb_of(r)->root, u);
+}
+
+static inline void rb_bin_pop(const acre_region *r, uint32_t u, uint32_t units)
+{
+    rb_heap *h = rb_of(r);
+    uint32_t next = tree_at(r, u)->next;
+    acre_set32(r, &h->bin[units], next);
+    if (next)
+        acre_set32(r, &tree_at(r, next)->back, 0);
+    else
+        acre_set64(r, &h->bins_used, h->bins_used & ~((uint64_t)1 << units));
+}
+
+static inline void rb_bin_erase(const acre_region *r, uint32_t u, uint32_t units)
+{
+    tree_block *b = tree_at(r, u);
+    if (!b->back) {
+        rb_bin_pop(r, u, units);
+        return;
+    }
+    acre_set32(r, &tree_at(r, b->back)->next, b->next);
+    if (b->next)
+        acre_set32(r, &tree_at(r, b->next)->back, b->back);
+}
+
+/* Take a free block that is not top out of wherever it is; true: it was dv. */
+static inline bool rb_detach(const acre_region *r, uint32_t u, uint32_t units)
+{
+    rb_heap *h = rb_of(r);
+    if (u == h->dv.unit)
+        return true;
+    if (units < RB_BINS)
+        rb_bin_erase(r, u, units);
+    else
+        tree_erase(r, &h->root, u);
+    return false;
+}
+
+/* ---- cutting ---- */
+
+/* Hand out all of a block that is out of the index. */
+static inline uint32_t rb_take_whole(const acre_region *r, uint32_t u, uint32_t units)
+{
+    rb_set_head(r, u, units | TREE_USED);
+    rb_set_prev(r, u + units, 0);
+    rb_of(r)->free_units -= units;
+    return u;
+}
+
+/* Hand out the first n units of a block that is out of the index; at least RB_LEAST remain, and
+ * are a free block in no index yet. */
+static inline uint32_t rb_take_front(const acre_region *r, uint32_t u, uint32_t units, uint32_t n)
+{
+    tree_block *rest = tree_at(r, u + n);
+    rb_set_head(r, u, n | TREE_USED);
+    ACRE_PUT(rest->prev, 0);
+    ACRE_PUT(rest->head, units - n);
+    rb_set_prev(r, u + units, units - n);
+    rb_of(r)->free_units -= n;
+    return u;
+}
+
+/* The rest of a split becomes dv; the old dv goes into the index. */
+static inline void rb_new_dv(const acre_region *r, uint32_t u, uint32_t units)
+{
+    rb_heap *h = rb_of(r);
+    rb_spare old = h->dv;
+    rb_set_spare(r, &h->dv, u, units);
+    if (old.units)
+        rb_insert(r, old.unit, old.units, true);
+}
+
+static inline uint32_t rb_cut_dv(const acre_region *r, uint32_t n)
+{
+    rb_heap *h = rb_of(r);
+    rb_spare dv = h->dv;
+    if (dv.units - n < RB_LEAST) {
+        rb_set_spare(r, &h->dv, 0, 0);
+        return rb_take_whole(r, dv.unit, dv.units);
+    }
+    rb_set_spare(r, &h->dv, dv.unit + n, dv.units - n);
+    return rb_take_front(r, dv.unit, dv.units, n);
+}
+
+/* Cut a block that was just taken out of the index; small: its rest becomes dv. */
+static inline uint32_t rb_cut(const acre_region *r, uint32_t u, uint32_t units, uint32_t n,
+                              bool small)
+{
+    if (units - n < RB_LEAST)
+        return rb_take_whole(r, u, units);
+    rb_take_front(r, u, units, n);
+    if (small)
+        rb_new_dv(r, u + n, units - n);
+    else
+        rb_insert(r, u + n, units - n, true);
+    return u;
+}
+
+static inline void rb_raise_high(rb_heap *h, uint32_t unit)
+{
+    if (unit > h->high)
+        h->high = unit;
+}
+
+/* top has no block behind it that would note its size. */
+static uint32_t rb_cut_top(const acre_region *r, uint32_t n)
+{
+    rb_heap *h = rb_of(r);
+    rb_spare top = h->top;
+    uint32_t rest = top.units - n;
+    if (top.units < n)
+        return 0;
+    if (rest < RB_LEAST)
+        n += rest, rest = 0;
+    rb_set_head(r, top.unit, n | TREE_USED);
+    if (rest) {
+        ACRE_PUT(tree_at(r, top.unit + n)->prev, 0);
+        ACRE_PUT(tree_at(r, top.unit + n)->head, rest);
+    }
+    rb_set_spare(r, &h->top, rest ? top.unit + n : 0, rest);
+    h->free_units -= n;
+    rb_raise_high(h, top.unit + n);
+    return top.unit;
+}
+
+/* ---- finding ---- */
+
+static uint32_t rb_from_tree(const acre_region *r, uint32_t n, bool small)
+{
+    rb_heap *h = rb_of(r);
+    uint32_t u = tree_best(r, h->root, n);
+    if (!u)
+        return 0;
+    uint32_t units = tree_units(r, u);
+    if (!small && h->dv.units >= n && h->dv.units <= units)
+        return 0; /* dv fits better */
+    tree_erase(r, &h->root, u);
+    return rb_cut(r, u, units, n, small);
+}
+
+static uint32_t rb_take_large(const acre_region *r, uint32_t n)
+{
+    uint32_t u = rb_from_tree(r, n, false);
+    if (u)
+        return u;
+    return rb_of(r)->dv.units >= n ? rb_cut_dv(r, n) : rb_cut_top(r, n);
+}
+
+/* A bin of exactly n units, or of n + 1, whose rest could not stand alone; then dv; then the next
+ * larger bin, the tree, top. */
+static inline uint32_t rb_take_small(const acre_region *r, uint32_t n)
+{
+    rb_heap *h = rb_of(r);
+    uint64_t larger = h->bins_used >> n;
+    if (!(larger & 3) && h->dv.units >= n)
+        return rb_cut_dv(r, n);
+    if (larger) {
+        uint32_t units = n + (uint32_t)__builtin_ctzll(larger), u = h->bin[units];
+        rb_bin_pop(r, u, units);
+        return rb_cut(r, u, units, n, true);
+    }
+    uint32_t u = h->root ? rb_from_tree(r, n, true) : 0;
+    return u ? u : rb_cut_top(r, n);
+}
+
+static inline uint32_t rb_take(const acre_region *r, uint64_t n)
+{
+    if (n < RB_BINS)
+        return rb_take_small(r, (uint32_t)n);
+    return n < TREE_UNITS ? rb_take_large(r, (uint32_t)n) : 0;
+}
+
+/* ---- giving back ---- */
+
+/* The block in [u, u + units) is free and out of the index; what is behind it is used. */
+static inline void rb_place(const acre_region *r, uint32_t u, uint32_t units, bool dv, bool fresh)
+{
+    rb_set_head(r, u, units);
+    rb_set_prev(r, u + units, units);
+    if (dv)
+        rb_set_spare(r, &rb_of(r)->dv, u, units);
+    else
+        rb_insert(r, u, units, fresh);
+}
+
+static void rb_place_top(const acre_region *r, uint32_t u, uint32_t units, bool dv)
+{
+    rb_heap *h = rb_of(r);
+    if (dv)
+        rb_set_spare(r, &h->dv, 0, 0);
+    rb_set_head(r, u, units);
+    rb_set_spare(r, &h->top, u, units);
+}
+
+/* Free the used block u.  fresh: as for rb_insert, if it does not merge with the block before. */
+static inline void rb_release(const acre_region *r, uint32_t u, uint32_t units, bool fresh)
+{
+    rb_heap *h = rb_of(r);
+    tree_block *b = tree_at(r, u);
+    uint32_t before = b->prev, behind = u + units;
+    bool dv = false;
+    h->free_units += units;
+    if (before) {
+        rb_set_head(r, u, 0); /* a second free of it is seen */
+        u -= before;
+        units += before;
+        dv = rb_detach(r, u, before);
+        fresh = false; /* its node fields are those of the block before */
+    }
+    if (behind == h->end || behind == h->top.unit) {
+        rb_place_top(r, u, units + (behind == h->end ? 0 : h->top.units), dv);
+        return;
+    }
+    uint32_t next = tree_at(r, behind)->head;
+    if (!(next & TREE_USED)) {
+        dv |= rb_detach(r, behind, next);
+        units += next;
+    }
+    rb_place(r, u, units, dv, fresh);
+}
+
+/* The units of the live block at p; 0: there is none. */
+static inline uint32_t rb_live(const acre_region *r, uint32_t u)
+{
+    const rb_heap *h = rb_of(r);
+    if (u < h->first || u >= h->end)
+        return 0;
+    uint32_t head = tree_at(r, u)->head, units = head & TREE_UNITS;
+    bool sane = (head & TREE_USED) && units >= RB_LEAST && units <= h->end - u;
+    return sane ? units : 0;
+}
+
+/* ---- methods ---- */
+
+static void rb_init(acre_region *r, size_t size)
+{
+    rb_heap *h = rb_of(r);
+    memset(h, 0, sizeof *h);
+    h->first = h->high = RB_FIRST;
+    h->end = (uint32_t)(size / TREE_UNIT - 1);
+    h->free_units = h->end - h->first;
+    h->top.unit = h->first;
+    h->top.units = h->end - h->first;
+    *tree_at(r, h->first) = (tree_block){.head = h->top.units};
+    tree_at(r, h->end)->prev = 0;
+    tree_at(r, h->end)->head = TREE_USED;
+}
+
+/* Free the first `front` units of the used block u and keep the rest.  The front is noted: it may
+ * hold the node fields of the block that was free before this call. */
+static uint32_t rb_drop_front(const acre_region *r, uint32_t u, uint32_t front)
+{
+    uint32_t units = tree_units(r, u), kept = u + front;
+    tree_block *b = tree_at(r, kept);
+    acre_set32(r, &b->prev, 0);
+    acre_set32(r, &b->head, (units - front) | TREE_USED);
+    rb_set_head(r, u, front | TREE_USED);
+    rb_release(r, u, front, false);
+    return kept;
+}
+
+/* Keep the first n units of the used block u, free the rest if it can stand alone. */
+static void rb_drop_back(const acre_region *r, uint32_t u, uint32_t n)
+{
+    uint32_t units = tree_units(r, u), rest = units - n;
+    if (rest < RB_LEAST)
+        return;
+    tree_block *b = tree_at(r, u + n);
+    acre_set32(r, &b->prev, 0);
+    acre_set32(r, &b->head, rest | TREE_USED);
+    rb_set_head(r, u, n | TREE_USED);
+    rb_release(r, u + n, rest, false);
+}
+
+/* Take a block with room for any shift, then give back what is in front and behind. */
+static void *rb_alloc_aligned(acre_region *r, size_t size, size_t align)
+{
+    uint64_t n = rb_units_for(size), step = align / TREE_UNIT;
+    uint32_t u = rb_take(r, n + step + RB_LEAST - 1);
+    if (!u)
+        return NULL;
+    uintptr_t p = (uintptr_t)rb_payload(r, u), skip = -p & (align - 1);
+    uint32_t front = (uint32_t)(skip / TREE_UNIT);
+    while (front && front < RB_LEAST)
+        front += (uint32_t)step;
+    if (front)
+        u = rb_drop_front(r, u, front);
+    rb_drop_back(r, u, (uint32_t)n);
+    return rb_payload(r, u);
+}
+
+static void *rb_alloc(acre_region *r, size_t size, size_t align)
+{
+    if (__builtin_expect(align > ACRE_ALIGN_MIN, 0))
+        return rb_alloc_aligned(r, size, align);
+    uint32_t u = rb_take(r, rb_units_for(size));
+    return u ? rb_payload(r, u) : NULL;
+}
+
+static int rb_free(acre_region *r, void *p)
+{
+    uint32_t u = rb_unit_of(r, p), units = rb_live(r, u);
+    if (__builtin_expect(!units, 0))
+        return ACRE_EINVALID;
+    rb_release(r, u, units, true);
+    return 0;
+}
+
+static size_t rb_usable(const acre_region *r, const void *p)
+{
+    uint32_t units = rb_live(r, rb_unit_of(r, p));
+    return units ? rb_bytes(units) : 0;
+}
+
+/* ---- resizing in place ---- */
+
+static uint32_t rb_free_behind(const acre_region *r, uint32_t behind)
+{
+    const rb_heap *h = rb_of(r);
+    uint32_t head = behind == h->end ? TREE_USED : tree_at(r, behind)->head;
+    return head & TREE_USED ? 0 : head;
+}
+
+/* Make the free block behind u part of it. */
+static void rb_swallow(const acre_region *r, uint32_t u, uint32_t units, uint32_t more)
+{
+    rb_heap *h = rb_of(r);
+    uint32_t behind = u + units;
+    if (behind == h->top.unit) {
+        rb_set_spare(r, &h->top, 0, 0);
+    } else {
+        if (rb_detach(r, behind, more))
+            rb_set_spare(r, &h->dv, 0, 0);
+        rb_set_prev(r, behind + more, 0);
+    }
+    h->free_units -= more;
+    rb_set_head(r, u, (units + more) | TREE_USED);
+}
+
+/* Of a block that has swallowed its neighbours, keep the first n units. */
+static void rb_keep(const acre_region *r, uint32_t u, uint64_t n)
+{
+    if (n < tree_units(r, u))
+        rb_drop_back(r, u, (uint32_t)n);
+    rb_raise_high(rb_of(r), u + tree_units(r, u));
+}
+
+static void *rb_forwards(acre_region *r, uint32_t u, uint32_t units, acre_resize_command *c)
+{
+    uint32_t more = rb_free_behind(r, u + units);
+    uint64_t want = rb_units_for(c->preferred);
+    c->received = rb_bytes(units + more);
+    if (want > units && c->received < c->limit)
+        return NULL;
+    if (want > units && more) {
+        rb_swallow(r, u, units, more);
+        rb_keep(r, u, want);
+    }
+    c->received = rb_bytes(tree_units(r, u));
+    return rb_payload(r, u);
+}
+
+static uint64_t rb_gcd(uint64_t a, uint64_t b)
+{
+    while (b) {
+        uint64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* The distance by which a start may move: a multiple of both. */
+static uint64_t rb_step(const acre_resize_command *c)
+{
+    uint64_t align = c->align > ACRE_ALIGN_MIN ? c->align : ACRE_ALIGN_MIN;
+    uint64_t multiple = c->multiple ? c->multiple : 1;
+    if (multiple > ACRE_SIZE_MAX || align > ACRE_SIZE_MAX)
+        return ACRE_SIZE_MAX;
+    return multiple / rb_gcd(multiple, align) * align;
+}
+
+/* How many bytes the start goes back so that `missing` more are owned: as few as do, or as many as
+ * there are.  What remains in front must be nothing or stand alone. */
+static uint64_t rb_move(uint64_t missing, uint64_t room, uint64_t step)
+{
+    uint64_t most = room / step * step, move = (missing + step - 1) / step * step;
+    if (move > most)
+        move = most;
+    while (move && room - move != 0 && room - move < RB_LEAST * TREE_UNIT)
+        move = move + step <= most ? move + step : move - step;
+    return move;
+}
+
+/* Take the free block in front, and the one behind too if that is allowed. */
+static void *rb_backwards(acre_region *r, uint32_t u, uint32_t units, acre_resize_command *c)
+{
+    uint32_t before = tree_at(r, u)->prev;
+    uint32_t more = c->flags & ACRE_FORWARDS ? rb_free_behind(r, u + units) : 0;
+    size_t have = rb_bytes(units + more);
+    uint64_t missing = c->preferred > have ? c->preferred - have : 0;
+    uint64_t move = rb_move(missing, (uint64_t)before * TREE_UNIT, rb_step(c));
+    c->received = have + move;
+    if (!before || c->received < c->limit)
+        return NULL;
+    if (more)
+        rb_swallow(r, u, units, more);
+    units += more;
+    if (rb_detach(r, u - before, before))
+        rb_set_spare(r, &rb_of(r)->dv, 0, 0);
+    rb_of(r)->free_units -= before;
+    rb_set_head(r, u, 0);
+    rb_set_prev(r, u, 0);
+    rb_set_head(r, u - before, (units + before) | TREE_USED);
+    uint32_t front = before - (uint32_t)(move / TREE_UNIT);
+    u = front ? rb_drop_front(r, u - before, front) : u - before;
+    rb_keep(r, u, rb_units_for(c->preferred));
+    c->received = rb_bytes(tree_units(r, u));
+    return rb_payload(r, u);
+}
+
+static void *rb_shrink_block(acre_region *r, uint32_t u, uint32_t units, acre_resize_command *c)
+{
+    uint64_t n = rb_units_for(c->preferred);
+    uint64_t left = n <= units && units - n < RB_LEAST ? units : n;
+    c->received = rb_bytes((uint32_t)left);
+    if (n > units || c->received > c->limit)
+        return NULL;
+    if (!(c->flags & ACRE_TRY_SHRINK))
+        rb_drop_back(r, u, (uint32_t)n);
+    return rb_payload(r, u);
+}
+
+static void *rb_resize(acre_region *r, void *p, acre_resize_command *c)
+{
+    uint32_t u = rb_unit_of(r, p), units = rb_live(r, u);
+    if (!units)
+        return NULL;
+    if (c->flags & (ACRE_SHRINK | ACRE_TRY_SHRINK))
+        return rb_shrink_block(r, u, units, c);
+    if (c->flags & ACRE_BACKWARDS)
+        return rb_backwards(r, u, units, c);
+    return rb_forwards(r, u, units, c);
+}
+
+/* ---- growing and shrinking the heap ---- */
+
+/* The old end header becomes a block over the new space, which is then freed. */
+static int rb_grow(acre_region *r, size_t size)
+{
+    rb_heap *h = rb_of(r);
+    uint32_t old = h->end, end = (uint32_t)(size / TREE_UNIT - 1);
+    if (end - old < RB_LEAST)
+        return 0;
+    ACRE_PUT(tree_at(r, end)->prev, 0);
+    ACRE_PUT(tree_at(r, end)->head, TREE_USED);
+    acre_set32(r, &h->end, end);
+    if (h->top.units) {
+        rb_place_top(r, h->top.unit, h->top.units + (end - old), false);
+        h->free_units += end - old;
+    } else {
+        rb_set_head(r, old, (end - old) | TREE_USED);
+        rb_release(r, old, end - old, false);
+    }
+    return 0;
+}
+
+/* Only top can go; its first units stay if the wish leaves less than nothing of it. */
+static size_t rb_shrink(acre_region *r, size_t size)
+{
+    rb_heap *h = rb_of(r);
+    uint64_t end = size / TREE_UNIT - 1;
+    uint64_t least = h->top.units ? h->top.unit + (h->top.unit == h->first ? RB_LEAST : 0) : h->end;
+    if (end < least || size < TREE_UNIT)
+        end = least;
+    if (h->top.units && end > h->top.unit && end - h->top.unit < RB_LEAST)
+        end = h->top.unit + RB_LEAST;
+    if (end >= h->end)
+        return ((size_t)h->end + 1) * TREE_UNIT;
+    uint32_t rest = (uint32_t)end - h->top.unit;
+    h->free_units -= h->end - (uint32_t)end;
+    acre_set32(r, &tree_at(r, (uint32_t)end)->prev, 0);
+    rb_set_head(r, (uint32_t)end, TREE_USED);
+    if (rest)
+        rb_set_head(r, h->top.unit, rest);
+    rb_set_spare(r, &h->top, rest ? h->top.unit : 0, rest);
+    acre_set32(r, &h->end, (uint32_t)end);
+    return (end + 1) * TREE_UNIT;
+}
+
+/* ---- looking ---- */
+
+static void rb_stats(const acre_region *r, acre_stats *s)
+{
+    const rb_heap *h = rb_of(r);
+    s->size = ((uint64_t)h->end + 1) * TREE_UNIT;
+    s->overhead = ((uint64_t)h->first + 1) * TREE_UNIT;
+    s->free_bytes = h->free_units * TREE_UNIT;
+    s->high_water = ((uint64_t)h->high + 1) * TREE_UNIT;
+}
+
+/* The heap's own fields are such that blocks can be walked without leaving the region. */
+static bool rb_bounds(const acre_region *r)
+{
+    const rb_heap *h = rb_of(r);
+    return r->size / TREE_UNIT > RB_FIRST + RB_LEAST && h->first == RB_FIRST &&
+           h->end >= RB_FIRST + RB_LEAST && h->end <= r->size / TREE_UNIT - 1;
+}
+
+static bool rb_block_sane(const rb_heap *h, uint32_t u, uint32_t head)
+{
+    uint32_t units = head & TREE_UNITS;
+    return units >= RB_LEAST && units <= h->end - u;
+}
+
+static int rb_walk(const acre_region *r, acre_visit *visit, void *arg)
+{
+    const rb_heap *h = rb_of(r);
+    if (!rb_bounds(r))
+        return ACRE_ECORRUPT;
+    for (uint32_t u = h->first; u < h->end; u += tree_units(r, u)) {
+        uint32_t head = tree_at(r, u)->head;
+        if (!rb_block_sane(h, u, head))
+            return ACRE_ECORRUPT;
+        uint32_t units = head & TREE_UNITS;
+        acre_block b = {((uint64_t)u + 1) * TREE_UNIT, rb_bytes(units),
+                        (uint64_t)units * TREE_UNIT, head & TREE_USED};
+        int e = visit(arg, &b);
+        if (e)
+            return e;
+    }
+    return 0;
+}
+
+/* What the walk over the blocks found out for the comparison with the index. */
+typedef struct rb_found {
+    uint64_t blocks, sum, free_units; /* blocks and sum: free ones that must be indexed */
+    bool dv, top;
+} rb_found;
+
+static const char *rb_check_free(const acre_region *r, rb_found *f, uint32_t u, uint32_t units)
+{
+    const rb_heap *h = rb_of(r);
+    bool is_dv = h->dv.units && u == h->dv.unit, is_top = h->top.units && u == h->top.unit;
+    f->free_units += units;
+    f->dv |= is_dv && units == h->dv.units;
+    f->top |= is_top && units == h->top.units;
+    if ((u + units == h->end) != is_top)
+        return "R4";
+    if (!is_dv && !is_top) {
+        f->blocks++;
+        f->sum += tree_mark(u);
+    }
+    return NULL;
+}
+
+static const char *rb_check_blocks(const acre_region *r, rb_found *f, uint32_t *at)
+{
+    const rb_heap *h = rb_of(r);
+    uint32_t prev = 0;
+    for (uint32_t u = h->first, units; u < h->end; u += units) {
+        const tree_block *b = tree_at(r, u);
+        bool used = b->head & TREE_USED;
+        *at = u;
+        units = b->head & TREE_UNITS;
+        if (!rb_block_sane(h, u, b->head))
+            return "R1";
+        if (prev && !used)
+            return "R2";
+        if (b->prev != prev)
+            return "R3";
+        const char *e = used ? NULL : rb_check_free(r, f, u, units);
+        if (e)
+            return e;
+        prev = used ? 0 : units;
+    }
+    *at = h->end;
+    if (tree_at(r, h->end)->head != TREE_USED)
+        return "R1";
+    return tree_at(r, h->end)->prev != 0 ? "R3" : NULL;
+}
+
+static const char *rb_check_bin(const acre_region *r, tree_census *c, uint32_t units, uint32_t *at)
+{
+    const rb_heap *h = rb_of(r);
+    bool bit = h->bins_used >> units & 1;
+    if (bit != (h->bin[units] != 0))
+        return "R6";
+    for (uint32_t u = h->bin[units], back = 0; u; back = u, u = tree_at(r, u)->next) {
+        *at = u < h->end ? u : h->end;
+        if (!tree_meet(r, c, u, units) || tree_at(r, u)->back != back)
+            return "R6";
+    }
+    return NULL;
+}
+
+static const char *rb_check_index(const acre_region *r, const rb_found *f, uint32_t *at)
+{
+    const rb_heap *h = rb_of(r);
+    tree_census c = {h->first, h->end, f->blocks, 0};
+    int blacks;
+    for (uint32_t units = 0; units < RB_BINS; units++) {
+        const char *e = rb_check_bin(r, &c, units, at);
+        if (e)
+            return e;
+    }
+    *at = h->root;
+    const char *e = tree_check(r, &c, h->root, 0, RB_BINS - 1, TREE_USED, 0, &blacks);
+    if (!e && (c.left != 0 || c.sum != f->sum))
+        e = "R5";
+    return e;
+}
+
+static const char *rb_check_all(const acre_region *r, uint32_t *at)
+{
+    const rb_heap *h = rb_of(r);
+    rb_found f = {0};
+    if (!rb_bounds(r))
+        return "R1";
+    const char *e = rb_check_blocks(r, &f, at);
+    if (e)
+        return e;
+    *at = 0;
+    if (f.dv != (h->dv.units != 0) || f.top != (h->top.units != 0))
+        return "R5";
+    if (f.free_units != h->free_units)
+        return "R7";
+    return rb_check_index(r, &f, at);
+}
+
+static int rb_check(const acre_region *r, acre_damage *d)
+{
+    uint32_t at = 0;
+    const char *rule = rb_check_all(r, &at);
+    if (!rule)
+        return 0;
+    *d = (acre_damage){(uint64_t)at * TREE_UNIT + TREE_HEADER, rule};
+    return ACRE_ECORRUPT;
+}
+
+static int rb_add_free(void *arg, const acre_block *b)
+{
+    if (!b->used)
+        *(uint64_t *)arg += b->total / TREE_UNIT;
+    return 0;
+}
+
+static void rb_recover(acre_region *r)
+{
+    uint64_t units = 0;
+    if (rb_walk(r, rb_add_free, &units) == 0)
+        rb_of(r)->free_units = units;
+}
+
+static int rb_zero_block(void *arg, const acre_block *b)
+{
+    const acre_region *r = arg;
+    size_t links = sizeof(tree_block) - TREE_HEADER;
+    if (!b->used && b->size > links)
+        memset(r->base + b->offset + links, 0, b->size - links);
+    return 0;
+}
+
+static void rb_zero_free(acre_region *r)
+{
+    rb_walk(r, rb_zero_block, r);
+}
+
+/* Words noted in one call.  In 2^31 units fit at most 2^16 different sizes of 64 units and more, so
+ * the tree is at most 33 levels high.  An insertion notes 6 words for the node, at most 3 in each
+ * second level, 15 for the last two rotations; an erasure 8 for the places of two nodes, 1 a level,
+ * 23 for the last three rotations.  The most that one call does is two erasures and one insertion
+ * (free, between two free neighbours), with 24 words for the blocks themselves; an aligned
+ * allocation does one erasure and two insertions, which is less. */
+enum { RB_LEVELS = 33, RB_INSERT = 6 + RB_LEVELS * 3 / 2 + 15, RB_ERASE = 8 + RB_LEVELS + 23 };
+enum { RB_JOURNAL = 2 * RB_ERASE + RB_INSERT + 24 };
+_Static_assert(RB_ERASE + 2 * RB_INSERT <= RB_JOURNAL + RB_LEVELS, "an aligned allocation fits");
+
+const acre_algorithm acre__rbtree_best_fit;
+const acre_algorithm acre__rbtree_best_fit = {
+    .name = "rbtree_best_fit",
+    .summary = "best fit: exact bins and a red-black tree of sizes, coalescing at once",
+    .flags = ACRE_ROBUST,
+    .layout_version = 1,
+    .reach = (uint64_t)TREE_UNITS * TREE_UNIT,
+    .min_size = (RB_FIRST + RB_LEAST + 1) * TREE_UNIT,
+    .journal_words = RB_JOURNAL,
+    .free_clobbers = 24,
+    .init = rb_init,
+    .alloc = rb_alloc,
+    .free = rb_free,
+    .usable = rb_usable,
+    .check = rb_check,
+    .walk = rb_walk,
+    .stats = rb_stats,
+    .resize = rb_resize,
+    .grow = rb_grow,
+    .shrink = rb_shrink,
+    .zero_free = rb_zero_free,
+    .recover = rb_recover,
+};

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/* size_tree.h: a red-black tree of free blocks by size, its nodes inside the blocks.
+ *
+ * Links are 32-bit unit indexes (0 = none), so the tree lies in a region that may be mapped
+ * anywhere.  A size is in the tree once; further blocks of that size hang in a list behind the
+ * node («chain»), which makes the common removal one unlinking instead of a rebalancing.
+ * Source: Cormen, Leiserson, Rivest, Stein, Introduction to Algorithms, chapter 13.
+ *
+ * Every change is noted in the undo journal.  Words noted: insert at most 3 a level recoloured
+ * (one level in two) + 14 for two rotations and the link; erase at most 1 a level + 30.
+ *
+ * T1  search order: sizes left of a node are smaller, right of it larger
+ * T2  a child's parent is its node; the root's parent is 0
+ * T3  no red node has a red child; the root is black
+ * T4  each path from a node down has equally many black nodes
+ * T5  a chain's members have their node's size, point back at their predecessor, and are marked
+ */
+#ifndef ACRE_ALLOC_SIZE_TREE_H
+#define ACRE_ALLOC_SIZE_TREE_H
+
+#include <acre/algorithm.h>
+
+/* A free block as the index sees it.  A block's header stands in front of its payload. */
+typedef struct tree_block {
+    uint32_t prev;         /* units of the block in front if that is free and indexed or dv, else 0 */
+    uint32_t head;         /* units of this block; TREE_USED */
+    uint32_t next, back;   /* payload from here: list of equal sizes */
+    uint32_t child[2];     /* smaller, larger */
+    uint32_t up;           /* parent * 2 + red, or TREE_CHAINED */
+} tree_block;
+
+enum { TREE_UNIT = 16, TREE_HEADER = 8 };
+#define TREE_USED 0x80000000u
+#define TREE_UNITS 0x7fffffffu
+#define TREE_CHAINED 0xffffffffu
+_Static_assert(sizeof(tree_block) == 28 && offsetof(tree_block, next) == TREE_HEADER, "layout");
+
+/* Unit u's block: its header ends where unit u + 1, its payload, begins. */
+static inline tree_block *tree_at(const acre_region *r, uint32_t u)
+{
+    return (tree_block *)(r->base + (uint64_t)u * TREE_UNIT + TREE_HEADER);
+}
+
+static inline uint32_t tree_units(const acre_region *r, uint32_t u)
+{
+    return tree_at(r, u)->head & TREE_UNITS;
+}
+
+static inline uint32_t tree_parent(const acre_region *r, uint32_t u)
+{
+    return tree_at(r, u)->up >> 1;
+}
+
+static inline bool tree_red(const acre_region *r, uint32_t u)
+{
+    return u && (tree_at(r, u)->up & 1);
+}
+
+static inline void tree_set_parent(const acre_region *r, uint32_t u, uint32_t parent)
+{
+    tree_block *b = tree_at(r, u);
+    acre_set32(r, &b->up, parent << 1 | (b->up & 1));
+}
+
+static inline void tree_paint(const acre_region *r, uint32_t u, uint32_t red)
+{
+    tree_block *b = tree_at(r, u);
+    if ((b->up & 1) != red)
+        acre_set32(r, &b->up, (b->up & ~1u) | red);
+}
+
+/* Where the link to u stands: in its parent or at the root. */
+static inline void tree_relink(const acre_region *r, uint32_t *root, uint32_t parent, uint32_t u,
+                               uint32_t to)
+{
+    uint32_t *link = root;
+    if (parent)
+        link = &tree_at(r, parent)->child[tree_at(r, parent)->child[1] == u];
+    acre_set32(r, link, to);
+}
+
+/* x goes down to side `side`, its other child comes up. */
+static void tree_rotate(const acre_region *r, uint32_t *root, uint32_t x, int side)
+{
+    uint32_t y = tree_at(r, x)->child[!side], inner = tree_at(r, y)->child[side];
+    uint32_t parent = tree_parent(r, x);
+    acre_set32(r, &tree_at(r, x)->child[!side], inner);
+    if (inner)
+        tree_set_parent(r, inner, x);
+    tree_set_parent(r, y, parent);
+    tree_relink(r, root, parent, x, y);
+    acre_set32(r, &tree_at(r, y)->child[side], x);
+    tree_set_parent(r, x, y);
+}
+
+/* u is red and its parent may be too. */
+static void tree_mend_insert(const acre_region *r, uint32_t *root, uint32_t u)
+{
+    for (;;) {
+        uint32_t p = tree_parent(r, u);
+        if (!tree_red(r, p))
+            break;
+        uint32_t g = tree_parent(r, p);
+        int side = tree_at(r, g)->child[1] == p;
+        uint32_t uncle = tree_at(r, g)->child[!side];
+        if (!tree_red(r, uncle)) {
+            if (tree_at(r, p)->child[!side] == u) {
+                tree_rotate(r, root, p, side);
+                p = u;
+            }
+            tree_paint(r, p, 0);
+            tree_paint(r, g, 1);
+            tree_rotate(r, root, g, !side);
+            break;
+        }
+        tree_paint(r, p, 0);
+        tree_paint(r, uncle, 0);
+        tree_paint(r, g, 1);
+        u = g;
+    }
+    tree_paint(r, *root, 0);
+}
+
+/* Hang u into the list behind the node of its size. */
+static inline void tree_chain(const acre_region *r, uint32_t node, uint32_t u)
+{
+    tree_block *b = tree_at(r, u), *n = tree_at(r, node);
+    acre_set32(r, &b->next, n->next);
+    acre_set32(r, &b->back, node);
+    acre_set32(r, &b->up, TREE_CHAINED);
+    if (n->next)
+        acre_set32(r, &tree_at(r, n->next)->back, u);
+    acre_set32(r, &n->next, u);
+}
+
+/* u has its head; it is in no index.  u's own node fields are noted too, because they may be those
+ * of a free block that a roll back brings back. */
+static void tree_insert(const acre_region *r, uint32_t *root, uint32_t u)
+{
+    tree_block *b = tree_at(r, u);
+    uint32_t *link = root, parent = 0, units = b->head & TREE_UNITS;
+    while (*link) {
+        parent = *link;
+        uint32_t here = tree_units(r, parent);
+        if (here == units) {
+            tree_chain(r, parent, u);
+            return;
+        }
+        link = &tree_at(r, parent)->child[here < units];
+    }
+    acre_set32(r, &b->next, 0);
+    acre_set32(r, &b->back, 0);
+    acre_set32(r, &b->child[0], 0);
+    acre_set32(r, &b->child[1], 0);
+    acre_set32(r, &b->up, parent << 1 | 1);
+    acre_set32(r, link, u);
+    tree_mend_insert(r, root, u);
+}
+
+/* Below `parent` on the side of u (may be 0) a black node is missing. */
+static void tree_mend_erase(const acre_region *r, uint32_t *root, uint32_t u, uint32_t parent)
+{
+    while (u != *root && !tree_red(r, u)) {
+        int side = tree_at(r, parent)->child[1] == u;
+        uint32_t w = tree_at(r, parent)->child[!side];
+        if (tree_red(r, w)) {
+            tree_paint(r, w, 0);
+            tree_paint(r, parent, 1);
+            tree_rotate(r, root, parent, side);
+            w = tree_at(r, parent)->child[!side];
+        }
+        uint32_t near = tree_at(r, w)->child[side], far = tree_at(r, w)->child[!side];
+        if (!tree_red(r, near) && !tree_red(r, far)) {
+            tree_paint(r, w, 1);
+            u = parent;
+            parent = tree_parent(r, u);
+            continue;
+        }
+        if (!tree_red(r, far)) {
+            tree_paint(r, near, 0);
+            tree_paint(r, w, 1);
+            tree_rotate(r, root, w, !side);
+            far = w;
+            w = near;
+        }
+        tree_paint(r, w, tree_red(r, parent));
+        tree_paint(r, parent, 0);
+        tree_paint(r, far, 0);
+        tree_rotate(r, root, parent, side);
+        return;
+    }
+    if (u)
+        tree_paint(r, u, 0);
+}
+
+/* y takes z's place: its parent, children and colour. */
+static void tree_replace(const acre_region *r, uint32_t *root, uint32_t z, uint32_t y)
+{
+    tree_block *from = tree_at(r, z), *to = tree_at(r, y);
+    tree_relink(r, root, from->up >> 1, z, y);
+    for (int side = 0; side < 2; side++) {
+        acre_set32(r, &to->child[side], from->child[side]);
+        if (from->child[side])
+            tree_set_parent(r, from->child[side], y);
+    }
+    acre_set32(r, &to->up, from->up);
+}
+
+/* Take a node with at most one child out; mend below its parent. */
+static void tree_splice(const acre_region *r, uint32_t *root, uint32_t z)
+{
+    tree_block *b = tree_at(r, z);
+    uint32_t u = b->child[0] ? b->child[0] : b->child[1], parent = b->up >> 1;
+    bool black = !(b->up & 1);
+    tree_relink(r, root, parent, z, u);
+    if (u)
+        tree_set_parent(r, u, parent);
+    if (black)
+        tree_mend_erase(r, root, u, parent);
+}
+
+/* Take node z, which has no chain, out of the tree: its successor leaves its own place and takes
+ * z's. */
+static void tree_erase_node(const acre_region *r, uint32_t *root, uint32_t z)
+{
+    uint32_t y = tree_at(r, z)->child[1];
+    if (!y || !tree_at(r, z)->child[0]) {
+        tree_splice(r, root, z);
+        return;
+    }
+    while (tree_at(r, y)->child[0])
+        y = tree_at(r, y)->child[0];
+    tree_splice(r, root, y);
+    tree_replace(r, root, z, y);
+}
+
+static inline void tree_unchain(const acre_region *r, uint32_t u)
+{
+    tree_block *b = tree_at(r, u);
+    acre_set32(r, &tree_at(r, b->back)->next, b->next);
+    if (b->next)
+        acre_set32(r, &tree_at(r, b->next)->back, b->back);
+}
+
+/* Take block u out, wherever it is. */
+static void tree_erase(const acre_region *r, uint32_t *root, uint32_t u)
+{
+    tree_block *b = tree_at(r, u);
+    uint32_t heir = b->next;
+    if (b->up == TREE_CHAINED) {
+        tree_unchain(r, u);
+    } else if (heir) {
+        tree_replace(r, root, u, heir);
+        acre_set32(r, &tree_at(r, heir)->back, 0);
+    } else {
+        tree_erase_node(r, root, u);
+    }
+}
+
+/* The smallest block of at least `units`: a chained one if there is one, for it is cheaper to
+ * take.  0: none. */
+static inline uint32_t tree_best(const acre_region *r, uint32_t root, uint32_t units)
+{
+    uint32_t best = 0;
+    while (root) {
+        const tree_block *b = tree_at(r, root);
+        uint32_t here = b->head & TREE_UNITS;
+        if (here >= units)
+            best = root;
+        if (here == units)
+            break;
+        root = b->child[here < units];
+    }
+    return best && tree_at(r, best)->next ? tree_at(r, best)->next : best;
+}
+
+/* Checking.  Everything reached is looked at before it is followed; `left` bounds the steps. */
+typedef struct tree_census {
+    uint32_t first, end; /* blocks lie in [first, end) */
+    uint64_t left;       /* blocks that may still be met */
+    uint64_t sum;        /* of tree_mark() over the blocks met */
+} tree_census;
+
+/* A sum of these over two sets is equal only if the sets are (but for one chance in 2^64). */
+static inline uint64_t tree_mark(uint32_t u)
+{
+    uint64_t x = (uint64_t)u * 0x9e3779b97f4a7c15u;
+    x = (x ^ x >> 32) * 0xd6e8feb86659fd93u;
+    return x ^ x >> 32;
+}
+
+static bool tree_meet(const acre_region *r, tree_census *c, uint32_t u, uint32_t units)
+{
+    if (u < c->first || u > c->end - 2 || c->left == 0)
+        return false;
+    c->left--;
+    c->sum += tree_mark(u);
+    return tree_at(r, u)->head == units;
+}
+
+static const char *tree_check_chain(const acre_region *r, tree_census *c, uint32_t node)
+{
+    uint32_t units = tree_units(r, node), back = node;
+    for (uint32_t u = tree_at(r, node)->next; u; u = tree_at(r, u)->next) {
+        if (!tree_meet(r, c, u, units))
+            return "T5";
+        if (tree_at(r, u)->back != back || tree_at(r, u)->up != TREE_CHAINED)
+            return "T5";
+        back = u;
+    }
+    return NULL;
+}
+
+/* The subtree at u, whose sizes must lie strictly between low and high.  Depth is bounded, and
+ * so is the recursion: a red-black tree of 2^31 nodes has at most 62 levels. */
+static const char *tree_check(const acre_region *r, tree_census *c, uint32_t u, uint32_t parent,
+                              uint64_t low, uint64_t high, int depth, int *blacks)
+{
+    *blacks = 1;
+    if (!u)
+        return NULL;
+    if (depth > 64 || u < c->first || u > c->end - 2)
+        return "T2";
+    const tree_block *b = tree_at(r, u);
+    uint32_t units = b->head;
+    int left, right;
+    if (!tree_meet(r, c, u, units) || units <= low || units >= high)
+        return "T1";
+    if (b->up >> 1 != parent || b->back != 0)
+        return "T2";
+    if ((b->up & 1) && (!parent || tree_red(r, parent)))
+        return "T3";
+    const char *e = tree_check_chain(r, c, u);
+    if (!e)
+        e = tree_check(r, c, b->child[0], u, low, units, depth + 1, &left);
+    if (!e)
+        e = tree_check(r, c, b->child[1], u, units, high, depth + 1, &right);
+    if (!e && left != right)
+        e = "T4";
+    *blacks = e ? 0 : left + !(b->up & 1);
+    return e;
+}
+
+#endif

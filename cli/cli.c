@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* cli.c: messages and progress, the same for every subcommand. */
+#include "cli/cli.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+int cli_fail(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("acre: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return CLI_USAGE;
+}
+
+static double cli_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void cli_bar(const char *label, uint64_t done, uint64_t total, double left)
+{
+    enum { WIDTH = 32 };
+    static const char full[] = "################################";
+    int n = (int)(done * WIDTH / total);
+    fprintf(stderr, "\r%-16s [%-*.*s] %3u%%  ", label, WIDTH, n, full,
+            (unsigned)(done * 100 / total));
+    if (done == total)
+        fputs("done          \n", stderr);
+    else if (done)
+        fprintf(stderr, "%2d:%02d left    ", (int)left / 60, (int)left % 60);
+    fflush(stderr);
+}
+
+static void cli_line(const char *label, uint64_t done, uint64_t total, double left)
+{
+    static uint64_t said;
+    uint64_t tenth = done * 10 / total;
+    if (done && tenth == said)
+        return;
+    said = tenth;
+    fprintf(stderr, "%s: %u%%, %.0f s left\n", label, (unsigned)(done * 100 / total), left);
+}
+
+void cli_progress(const char *label, uint64_t done, uint64_t total)
+{
+    static double start;
+    if (total == 0)
+        return;
+    if (done == 0)
+        start = cli_now();
+    double spent = cli_now() - start;
+    double left = done ? spent * (double)(total - done) / (double)done : 0;
+    if (isatty(STDERR_FILENO))
+        cli_bar(label, done, total, left);
+    else
+        cli_line(label, done, total, left);
+}

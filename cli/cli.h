@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* What the subcommands share. */
+#ifndef ACRE_CLI_H
+#define ACRE_CLI_H
+
+#include <stdint.h>
+
+/* Exit status: a check failed; bad usage or input. */
+enum { CLI_FAILED = 1, CLI_USAGE = 2 };
+
+/* Print "acre: …" on stderr and return CLI_USAGE. */
+int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Show progress of long work on stderr: a bar with time left on a terminal, a plain line every
+ * tenth otherwise.  done == total ends it. */
+void cli_progress(const char *label, uint64_t done, uint64_t total);
+
+int cmd_algorithms(int argc, char **argv);
+int cmd_cell(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
+int cmd_report(int argc, char **argv);
+int cmd_segment(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
+
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* acre.h: everything. */
+#ifndef ACRE_H
+#define ACRE_H
+
+#include <acre/algorithm.h>
+#include <acre/alloc.h>
+#include <acre/base.h>
+#include <acre/segment.h>
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* acre/algorithm.h: what one memory algorithm is.  For those who write one; users of heaps need
+ * acre/alloc.h only.
+ *
+ * All state of an algorithm lies in its region, which may be mapped at another address in each
+ * process and may move between two calls: no pointers in it, only offsets or indexes.  An
+ * algorithm is one file in alloc/ plus one line in alloc/algorithms.def; its identity is its
+ * name, which segments store.
+ *
+ * The layer above (alloc/heap.c) guarantees: size > 0 and at most ACRE_SIZE_MAX; align a power
+ * of two >= ACRE_ALIGN_MIN; p is inside the region and 16-aligned; and, unless ACRE_CONCURRENT
+ * is set, one call at a time over all processes.  It does what every algorithm would repeat:
+ * zero and impossible sizes, the lock, the journal's commit and roll back, copying realloc, bulk
+ * calls.
+ *
+ * Killed in the middle.  A word of the region that a roll back has to restore is changed through
+ * acre_set32() or acre_set64(), which first note its old value in the undo journal.  When the
+ * call returns, the layer above empties the journal in one store: that is the commit.  Who finds
+ * a dead owner writes the noted values back, newest first, and the heap is as it was before the
+ * dead one's call.  No fence is needed: a killed process's retired stores are all visible, so
+ * what a survivor can see is exactly a prefix of the program's stores.
+ * What need not go through the journal: words that the rolled-back state never reads (the inside
+ * of a block that is free before the call, the payload of one being freed) and statistics that
+ * recover() computes anew.
+ */
+#ifndef ACRE_ALGORITHM_H
+#define ACRE_ALGORITHM_H
+
+#include <acre/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ACRE_SIZE_MAX ((size_t)1 << 47) /* no request above this reaches an algorithm */
+
+/* One noted word: where it is, counted from the region's base (wrapping, so that words outside
+ * the region, such as a user's slot, can be noted as well), and what it held.  Bit 0 of `where`
+ * tells a 32-bit word from a 64-bit one. */
+typedef struct acre_journal_entry {
+    uint64_t where, old;
+} acre_journal_entry;
+
+/* The undo journal; lies in shared memory in front of the region. */
+typedef struct acre_journal {
+    uint64_t count;    /* entries that are valid; 0 = no operation in progress */
+    uint64_t capacity; /* entries there is room for */
+    acre_journal_entry entry[];
+} acre_journal;
+
+/* A heap's place in this process: the first argument of every method. */
+typedef struct acre_region {
+    char *base;            /* the algorithm's first byte; 64-aligned within its segment */
+    acre_journal *journal; /* NULL: journal switched off */
+    uint64_t size;         /* the region's bytes; set for check(), walk() and recover() */
+} acre_region;
+
+enum acre_algorithm_flags {
+    ACRE_CONCURRENT = 1, /* synchronises itself: no lock is taken around its methods */
+    ACRE_ROBUST = 2,     /* survives SIGKILL anywhere when lock and journal are on */
+    ACRE_NO_FREE = 4,    /* free() gives nothing back */
+    ACRE_REFERENCE = 8   /* measures the harness; not a usable heap (no conformance) */
+};
+
+/* One block, as walk() shows it. */
+typedef struct acre_block {
+    uint64_t offset; /* of its first usable byte, from the region's base */
+    uint64_t size;   /* usable bytes */
+    uint64_t total;  /* bytes it takes in the region, headers included */
+    bool used;
+} acre_block;
+
+/* Called for each block in address order; anything but 0 ends the walk and is its result.
+ * Must not call into the same heap. */
+typedef int acre_visit(void *arg, const acre_block *block);
+
+/* What check() found first. */
+typedef struct acre_damage {
+    uint64_t offset;  /* from the region's base */
+    const char *rule; /* the invariant that is broken, as numbered in the algorithm's file */
+} acre_damage;
+
+typedef struct acre_stats {
+    uint64_t size;         /* bytes of the region */
+    uint64_t overhead;     /* bytes of it that are never handed out */
+    uint64_t free_bytes;   /* bytes in free blocks, headers included */
+    uint64_t high_water;   /* bytes from the base that were ever in use */
+    uint64_t used_blocks;  /* the following are filled by acre_heap_stats(), by walking */
+    uint64_t used_bytes;   /* usable bytes in live blocks */
+    uint64_t free_blocks;
+    uint64_t largest_free; /* usable bytes of the largest free block */
+    uint64_t histogram[48]; /* free blocks by log2 of their usable size */
+    uint64_t recoveries;   /* times a dead owner's operation was rolled back */
+} acre_stats;
+
+enum acre_resize_flags {
+    ACRE_NEW = 1,        /* a new block will do too (acre_resize() only, never seen by resize()) */
+    ACRE_FORWARDS = 2,   /* may take the free block behind */
+    ACRE_BACKWARDS = 4,  /* may take the free block in front: the start moves, data does not */
+    ACRE_SHRINK = 8,     /* give back the end: preferred <= received <= limit afterwards */
+    ACRE_TRY_SHRINK = 16 /* as ACRE_SHRINK, but only tell what would be received */
+};
+
+/* A command to change a block in place (Boost.Interprocess's allocation_command).  Sizes are
+ * usable bytes.  Growing: `preferred` if possible, else as much as can be had but not less than
+ * `limit` (limit <= preferred).  Shrinking: preferred <= limit. */
+typedef struct acre_resize_command {
+    uint32_t flags;
+    size_t limit, preferred;
+    size_t multiple; /* backwards: the start moves by a multiple of this; 0 = 1 */
+    size_t align;    /* backwards: and stays aligned to this; 0 = ACRE_ALIGN_MIN */
+    size_t received; /* out: usable bytes now owned; on failure a size that might succeed */
+} acre_resize_command;
+
+typedef struct acre_algorithm acre_algorithm;
+struct acre_algorithm {
+    const char *name;        /* identity: stored in segments; [a-z0-9_], at most 31 bytes */
+    const char *summary;     /* one line, for lists and legends */
+    uint32_t flags;          /* enum acre_algorithm_flags */
+    uint32_t layout_version; /* of what it lays into the region */
+    uint64_t reach;          /* largest region its links can address, in bytes */
+    uint64_t min_size;       /* smallest region that holds one block */
+    uint32_t journal_words;  /* most words one call notes (the bound is argued in its file) */
+    uint32_t free_clobbers;  /* free() may overwrite this many of the block's first bytes */
+
+    /* Lay out an empty heap of `size` bytes (>= min_size, a multiple of 64).  The region may hold
+     * anything before. */
+    void (*init)(acre_region *r, size_t size);
+    /* NULL if there is no room. */
+    void *(*alloc)(acre_region *r, size_t size, size_t align);
+    /* 0, or ACRE_EINVALID if p is seen not to be a live block; then nothing is changed. */
+    int (*free)(acre_region *r, void *p);
+    /* Bytes that the owner of p may use; reads nothing that others change.  0: not a live block. */
+    size_t (*usable)(const acre_region *r, const void *p);
+    /* Every invariant of the file's list.  0 or ACRE_ECORRUPT with *d filled.  Bounded, and never
+     * reads outside the region whatever it holds. */
+    int (*check)(const acre_region *r, acre_damage *d);
+    /* Every block in address order.  0, what visit returned, or ACRE_ECORRUPT. */
+    int (*walk)(const acre_region *r, acre_visit *visit, void *arg);
+    /* Fill size, overhead, free_bytes, high_water.  O(1). */
+    void (*stats)(const acre_region *r, acre_stats *s);
+
+    /* Optional; NULL means that it cannot be done, or is done the generic way. */
+    /* Carry out the command in place: the block's (maybe new) start, or NULL. */
+    void *(*resize)(acre_region *r, void *p, acre_resize_command *c);
+    /* The region is now `size` bytes, larger than before.  0 or ACRE_ETOOBIG. */
+    int (*grow)(acre_region *r, size_t size);
+    /* Give up free bytes at the end, down to `size` if they are free; returns the size now. */
+    size_t (*shrink)(acre_region *r, size_t size);
+    /* Overwrite the unused inside of free blocks with zeros, but for `free_clobbers` bytes at the
+     * start of each. */
+    void (*zero_free)(acre_region *r);
+    /* After a roll back: compute anew what is not journaled. */
+    void (*recover)(acre_region *r);
+};
+
+/* Nothing may be stored between the noting of a word and its change, hence volatile: the
+ * compiler keeps such accesses in program order, and the processor retires them in it. */
+#define ACRE_PUT(lvalue, value) (*(volatile __typeof__(lvalue) *)&(lvalue) = (value))
+
+static inline void acre_journal_note(const acre_region *r, const void *word, uint64_t old,
+                                     uint64_t narrow)
+{
+    acre_journal *j = r->journal;
+    uint64_t n = j->count;
+    if (__builtin_expect(n == j->capacity, 0))
+        __builtin_trap(); /* bound wrong; dying here is safe: what is noted is rolled back */
+    ACRE_PUT(j->entry[n].where, (uint64_t)((const char *)word - r->base) | narrow);
+    ACRE_PUT(j->entry[n].old, old);
+    ACRE_PUT(j->count, n + 1);
+}
+
+/* Change a word of shared metadata so that a roll back restores it. */
+static inline void acre_set32(const acre_region *r, uint32_t *word, uint32_t value)
+{
+    if (r->journal)
+        acre_journal_note(r, word, *word, 1);
+    ACRE_PUT(*word, value);
+}
+
+static inline void acre_set64(const acre_region *r, uint64_t *word, uint64_t value)
+{
+    if (r->journal)
+        acre_journal_note(r, word, *word, 0);
+    ACRE_PUT(*word, value);
+}
+
+/* The list.  Built-in algorithms come first, in algorithms.def's order. */
+ACRE_API const acre_algorithm *acre_algorithm_find(const char *name); /* NULL: unknown */
+ACRE_API const acre_algorithm *acre_algorithm_at(size_t index);       /* NULL: past the end */
+
+/* Add a program's own algorithm, so that segments that name it can be opened.  *a must outlive
+ * its use.  EEXIST: the name is taken; ENOSPC: 32 are registered already.  Thread safe. */
+ACRE_API int acre_algorithm_register(const acre_algorithm *a);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* acre/alloc.h: heaps.  A heap is one algorithm at work in one segment (acre/segment.h makes
+ * segments); an acre_heap is this process's handle of it.
+ *
+ * Any number of threads and processes may call any function on the same heap at once, unless the
+ * heap was made with ACRE_LOCK_NONE.  A block may be freed by another process than the one that
+ * allocated it.
+ *
+ * When a process dies inside a call, the next caller in any process undoes the unfinished call
+ * and goes on; a plain acre_alloc() whose caller dies before it stored the address leaks that one
+ * block, acre_alloc_into() does not.
+ *
+ * Not async-signal-safe: a handler that interrupts a call and calls into the same heap is refused
+ * (NULL, or EDEADLK) instead of deadlocking.  After fork() the child may go on using the handle.
+ */
+#ifndef ACRE_ALLOC_H
+#define ACRE_ALLOC_H
+
+#include <acre/algorithm.h>
+#include <acre/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct acre_heap acre_heap;
+
+enum acre_lock_kind {
+    ACRE_LOCK_ROBUST = 0, /* a death inside is noticed at once and repaired by the next caller */
+    ACRE_LOCK_NONE = 1    /* the caller sees to it that one call is in progress at a time */
+};
+
+enum acre_journal_mode { ACRE_JOURNAL_ON = 0, ACRE_JOURNAL_OFF = 1 };
+
+/* Chosen at creation, stored in the segment.  All zero = the defaults. */
+typedef struct acre_heap_options {
+    uint32_t lock;    /* enum acre_lock_kind */
+    uint32_t journal; /* enum acre_journal_mode; off: a death inside a call damages the heap */
+} acre_heap_options;
+
+/* Read "name" or "name:option=value,…" (lock=robust|none, journal=on|off), as the tools take it.
+ * 0, ACRE_EALGORITHM or ACRE_EOPTION. */
+ACRE_API int acre_spec_parse(const char *spec, const acre_algorithm **algorithm,
+                             acre_heap_options *options);
+
+/* size bytes at a multiple of ACRE_ALIGN_MIN; size 0 gives a unique block.  NULL: no room. */
+ACRE_API ACRE_MUST_USE void *acre_alloc(acre_heap *h, size_t size);
+
+/* The same at a multiple of align.  NULL also if align is not a power of two. */
+ACRE_API ACRE_MUST_USE void *acre_alloc_aligned(acre_heap *h, size_t size, size_t align);
+
+/* n * size zeroed bytes; NULL also if the product overflows. */
+ACRE_API ACRE_MUST_USE void *acre_calloc(acre_heap *h, size_t n, size_t size);
+
+/* Change p's size, in place if possible, else by moving; keeps the contents up to the smaller
+ * size.  NULL: no room, p is untouched.  p NULL: as acre_alloc.  size 0 keeps a smallest block. */
+ACRE_API ACRE_MUST_USE void *acre_realloc(acre_heap *h, void *p, size_t size);
+
+/* Give p back; NULL is allowed.  0, or ACRE_EINVALID if p is seen not to be a live block of this
+ * heap (then nothing has changed), or EROFS. */
+ACRE_API int acre_free(acre_heap *h, void *p);
+
+/* Bytes of p that its owner may use: at least what was asked.  Takes no lock. */
+ACRE_API size_t acre_usable_size(acre_heap *h, const void *p);
+
+/* Change a block in place, or get a new one (ACRE_NEW), by command; see acre_resize_command.
+ * Order as in Boost.Interprocess: forwards to preferred; then preferred by backwards, both or a
+ * new block; then the same to limit.  *reused tells whether the result is the old block.
+ * With ACRE_BACKWARDS the data stay where they were, above the returned start.  NULL: not
+ * possible, c->received tells what might be. */
+ACRE_API void *acre_resize(acre_heap *h, void *p, acre_resize_command *c, bool *reused);
+
+/* n blocks, out[i] of at least sizes[i] bytes, or (sizes NULL) each of `size` bytes: all or none.
+ * 0 or ENOMEM.  Each may be freed singly. */
+ACRE_API int acre_alloc_many(acre_heap *h, size_t n, const size_t *sizes, size_t size, void **out);
+
+/* Free n blocks; NULLs are skipped.  0, or the first error after freeing all others. */
+ACRE_API int acre_free_many(acre_heap *h, size_t n, void **blocks);
+
+/* Allocate and store the block's offset in *slot (which lies in the same segment) as one step:
+ * after a kill either both have happened or neither.  0, ENOMEM, or ACRE_EINVALID if the slot is
+ * not in the segment. */
+ACRE_API int acre_alloc_into(acre_heap *h, acre_off *slot, size_t size);
+
+/* Free the block whose offset *slot holds and set *slot to 0 as one step.  After a kill in the
+ * middle the block still has its contents, or it is free and the slot is 0. */
+ACRE_API int acre_free_from(acre_heap *h, acre_off *slot);
+
+/* Verify every invariant of the heap.  0 or ACRE_ECORRUPT with *d (may be NULL) filled. */
+ACRE_API int acre_heap_check(acre_heap *h, acre_damage *d);
+
+/* Show every block in address order, under the heap's lock. */
+ACRE_API int acre_heap_walk(acre_heap *h, acre_visit *visit, void *arg);
+
+/* Fill *s; walks the heap under its lock. */
+ACRE_API int acre_heap_stats(acre_heap *h, acre_stats *s);
+
+/* Bytes in free blocks, their headers included.  O(1). */
+ACRE_API size_t acre_heap_free_memory(acre_heap *h);
+
+/* Bytes from the segment's start that were ever in use.  O(1). */
+ACRE_API size_t acre_heap_high_water(acre_heap *h);
+
+/* True if no block is live. */
+ACRE_API bool acre_heap_all_free(acre_heap *h);
+
+/* Overwrite all free memory with zeros: every later allocation of never-freed memory is zero. */
+ACRE_API int acre_heap_zero_free(acre_heap *h);
+
+ACRE_API const acre_algorithm *acre_heap_algorithm(const acre_heap *h);
+ACRE_API acre_heap_options acre_heap_options_of(const acre_heap *h);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

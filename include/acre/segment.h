@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* acre/segment.h: memory that processes share, with a heap in it.
+ *
+ *   0        256          region                                        size         capacity
+ *   +--------+------------+----------------------------------------------+ - - - - - - +
+ *   | header | heap's     | the algorithm's memory: blocks               | address      |
+ *   |        | lock and   |                                              | space kept   |
+ *   |        | journal    |                                              | for growth   |
+ *   +--------+------------+----------------------------------------------+ - - - - - - +
+ *
+ * A segment is created whole and then appears under its name: nobody ever sees a half-made one,
+ * and a creator that dies leaves nothing behind.  Every process maps `capacity` bytes of address
+ * space, so that growing needs nothing of the others: new offsets just work.
+ *
+ * Each process may map the segment at another address: store acre_off, never pointers, in it.
+ * An acre_segment is this process's handle.  Functions on one handle are thread safe, except
+ * close.  After fork() parent and child each have the mapping.  A process's death closes its
+ * handles; the segment stays until acre_segment_remove() (shared memory, files), or until the
+ * last mapping goes (memfd, anonymous).
+ */
+#ifndef ACRE_SEGMENT_H
+#define ACRE_SEGMENT_H
+
+#include <acre/alloc.h>
+#include <acre/base.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct acre_segment acre_segment;
+
+/* Where the memory comes from, and how long it lives. */
+enum acre_source {
+    ACRE_SHM = 0, /* named shared memory, until removed or reboot; name without '/' */
+    ACRE_FILE,    /* a mapped file, persistent; name is its path */
+    ACRE_MEMFD,   /* nameless; pass acre_segment_fd() on, open with options.fd */
+    ACRE_ANON,    /* anonymous shared mapping; for this process and children forked later */
+    ACRE_HEAP,    /* private memory of this process */
+    ACRE_BUFFER   /* the caller's buffer (16-aligned, options.size bytes); may be moved by memcpy
+                     while closed */
+};
+
+/* All zero = the defaults. */
+typedef struct acre_segment_options {
+    size_t size;       /* create: bytes, header included; files are rounded up to pages */
+    size_t capacity;   /* create: bytes it may grow to; 0 = size (no growth) */
+    const acre_algorithm *algorithm; /* create: NULL = rbtree_best_fit */
+    acre_heap_options heap;          /* create: lock and journal */
+    mode_t mode;       /* create: exact permission bits whatever the umask; 0 = 0600 */
+    bool read_only;    /* open: map without write permission; the heap can only be looked at */
+    bool any_owner;    /* open: accept a segment of another user */
+    int fd;            /* open ACRE_MEMFD: its descriptor (duplicated, stays the caller's) */
+    void *buffer;      /* ACRE_BUFFER: the memory */
+} acre_segment_options;
+
+/* Create; EEXIST if the name is taken.  options->size is required.
+ * Also ENOSPC (reserved at once: never a SIGBUS later), EACCES, ACRE_ENAME, ACRE_ETOOSMALL,
+ * ACRE_ETOOBIG, EINVAL. */
+ACRE_API int acre_segment_create(acre_segment **out, enum acre_source source, const char *name,
+                                 const acre_segment_options *options);
+
+/* Open what exists; options may be NULL.  ENOENT, EACCES, ELOOP (a symbolic link), ACRE_ETYPE,
+ * ACRE_EOWNER, ACRE_EFORMAT, ACRE_EVERSION, ACRE_ELAYOUT, ACRE_EFEATURE, ACRE_EALGORITHM,
+ * ACRE_ETRUNCATED, ACRE_EPOISONED, ACRE_ECORRUPT (header's checksum). */
+ACRE_API int acre_segment_open(acre_segment **out, enum acre_source source, const char *name,
+                               const acre_segment_options *options);
+
+/* Open, or create if it does not exist; exactly one of several callers creates.  *created (may be
+ * NULL) tells which it was. */
+ACRE_API int acre_segment_open_or_create(acre_segment **out, enum acre_source source,
+                                         const char *name, const acre_segment_options *options,
+                                         bool *created);
+
+/* Unmap and forget the handle.  NULL is allowed.  No call on it may be in progress. */
+ACRE_API void acre_segment_close(acre_segment *s);
+
+/* Delete the name of an ACRE_SHM or ACRE_FILE segment; mappings live on.  ENOENT, EACCES,
+ * ACRE_ENAME, ACRE_EFORMAT (a file that is not a segment is left alone). */
+ACRE_API int acre_segment_remove(enum acre_source source, const char *name);
+
+/* The heap in it; belongs to the handle. */
+ACRE_API acre_heap *acre_segment_heap(acre_segment *s);
+
+/* Make it `size` bytes (rounded up to pages), while others use it.  0; ENOSPC; E2BIG above the
+ * capacity; ENOTSUP for ACRE_BUFFER.  A size not above the present one is 0 and does nothing. */
+ACRE_API int acre_segment_grow(acre_segment *s, size_t size);
+
+/* Give back free memory at the end, down to `size` bytes or as near to it as live blocks allow,
+ * while others use it.  0; EROFS; ENOTSUP if the algorithm cannot or it is an ACRE_BUFFER. */
+ACRE_API int acre_segment_shrink(acre_segment *s, size_t size);
+
+/* Address <-> offset.  An address outside the segment gives 0, an offset outside gives NULL. */
+ACRE_API acre_off acre_segment_offset(const acre_segment *s, const void *address);
+ACRE_API void *acre_segment_address(const acre_segment *s, acre_off offset);
+ACRE_API bool acre_segment_contains(const acre_segment *s, const void *address);
+
+/* A place for the application's entry point: an offset that everybody finds, 0 at first.  Lies in
+ * the segment, so acre_alloc_into() may publish into it. */
+ACRE_API acre_off *acre_segment_root(acre_segment *s);
+
+ACRE_API void *acre_segment_base(const acre_segment *s);
+ACRE_API size_t acre_segment_size(const acre_segment *s);     /* bytes now */
+ACRE_API size_t acre_segment_capacity(const acre_segment *s); /* bytes it may have */
+ACRE_API int acre_segment_fd(const acre_segment *s);          /* -1: it has none */
+
+/* What the header says. */
+typedef struct acre_segment_info {
+    char algorithm[32];
+    uint32_t format_version, algorithm_version;
+    uint64_t size, capacity, region; /* region: offset of the algorithm's memory */
+    acre_heap_options heap;
+    uint8_t uuid[16];
+} acre_segment_info;
+ACRE_API void acre_segment_info_get(const acre_segment *s, acre_segment_info *info);
+
+/* Smallest size that acre_segment_create() accepts for this algorithm and these options. */
+ACRE_API size_t acre_segment_min_size(const acre_algorithm *a, const acre_heap_options *o);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

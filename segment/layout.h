@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* layout.h: the segment's header, as every process sees it.  The document is README.md. */
+#ifndef ACRE_SEGMENT_LAYOUT_H
+#define ACRE_SEGMENT_LAYOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SEGMENT_MAGIC 0x3147455345524341u /* "ACRESEG1" in little-endian memory */
+
+enum { SEGMENT_FORMAT = 1, SEGMENT_HEADER = 256, SEGMENT_CONSTANT = 104 };
+
+/* Other values than READY are never seen by others: a segment appears when it is whole. */
+enum segment_state { SEGMENT_INITIALISING = 0, SEGMENT_READY = 1 };
+
+typedef struct segment_header {
+    /* constant from creation on */
+    uint64_t magic;             /* its bytes' order is the machine's */
+    uint32_t format;            /* SEGMENT_FORMAT */
+    uint32_t header_size;       /* SEGMENT_HEADER */
+    uint64_t layout_hash;       /* sizes that both sides must agree on */
+    uint32_t compatible;        /* features: unknown bits may be ignored, */
+    uint32_t read_compatible;   /* … forbid writing, */
+    uint32_t incompatible;      /* … forbid opening */
+    uint32_t algorithm_version; /* of its layout */
+    char algorithm[32];         /* name, zero padded */
+    uint64_t capacity;          /* bytes it may grow to */
+    uint64_t heap;              /* offset of the heap's control */
+    uint8_t uuid[16];           /* random, version 4 */
+    uint64_t checksum;          /* of the bytes before it */
+    uint64_t reserved1[2];
+    /* changing */
+    uint64_t size;              /* bytes now; changed under the heap's lock */
+    uint32_t state;             /* enum segment_state */
+    uint32_t reserved2;
+    uint64_t boot;              /* hash of the boot id of the machine's last run that wrote it */
+    uint64_t root;              /* the application's */
+    uint64_t reserved3[12];
+} segment_header;
+
+_Static_assert(sizeof(segment_header) == SEGMENT_HEADER, "segment format");
+_Static_assert(offsetof(segment_header, algorithm) == 40, "segment format");
+_Static_assert(offsetof(segment_header, capacity) == 72, "segment format");
+_Static_assert(offsetof(segment_header, uuid) == 88, "segment format");
+_Static_assert(offsetof(segment_header, checksum) == SEGMENT_CONSTANT, "segment format");
+_Static_assert(offsetof(segment_header, size) == 128, "segment format");
+_Static_assert(offsetof(segment_header, root) == 152, "segment format");
+
+#endif

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* segment.c: creating, opening, closing, removing segments. */
+#include "segment/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const acre_segment_options segment_defaults;
+
+static size_t segment_page_round(size_t n)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    return (n + page - 1) & ~(page - 1);
+}
+
+/* ---- handles ---- */
+
+static acre_segment *segment_new(enum acre_source source, bool read_only)
+{
+    acre_segment *s = calloc(1, sizeof *s);
+    if (s) {
+        s->source = source;
+        s->read_only = read_only;
+        s->fd = -1;
+    }
+    return s;
+}
+
+void acre_segment_close(acre_segment *s)
+{
+    if (!s)
+        return;
+    if (s->base && s->source != ACRE_BUFFER)
+        munmap(s->base, s->window);
+    if (s->fd >= 0)
+        close(s->fd);
+    free(s);
+}
+
+static void segment_attach(acre_segment *s, const acre_algorithm *a, uint64_t capacity)
+{
+    segment_header *h = segment_header_of(s);
+    s->capacity = capacity;
+    s->heap.segment = s->base;
+    s->heap.size = &h->size;
+    s->heap.window = s->window;
+    s->heap.windowed = s->window < capacity;
+    acre__heap_attach(&s->heap, s->base + SEGMENT_HEADER, a, s->read_only);
+}
+
+/* ---- creating ---- */
+
+static int segment_sizes(enum acre_source source, const acre_segment_options *o, size_t *size,
+                         size_t *capacity)
+{
+    if (o->size > ACRE_SIZE_MAX || o->capacity > ACRE_SIZE_MAX)
+        return ACRE_ETOOBIG;
+    if (o->capacity && o->capacity < o->size)
+        return EINVAL;
+    *size = acre__source_has_file(source) ? segment_page_round(o->size) : o->size;
+    *capacity = source == ACRE_BUFFER || o->capacity < *size ? *size
+                                                             : segment_page_round(o->capacity);
+    return *size < SEGMENT_HEADER ? ACRE_ETOOSMALL : 0;
+}
+
+static int segment_fill(acre_segment *s, const acre_segment_options *o, size_t size,
+                        size_t capacity)
+{
+    const acre_algorithm *a = o->algorithm;
+    size_t front = SEGMENT_HEADER + acre__heap_overhead(a, &o->heap);
+    memset(s->base, 0, size < front ? size : front); /* a caller's buffer may hold anything */
+    int e = acre__heap_format(s->base + SEGMENT_HEADER, size - SEGMENT_HEADER,
+                              capacity - SEGMENT_HEADER, a, &o->heap);
+    if (!e)
+        e = acre__format_write(segment_header_of(s), a, size, capacity);
+    if (!e)
+        segment_attach(s, a, capacity);
+    return e;
+}
+
+static int segment_create_memory(acre_segment *s, const acre_segment_options *o, size_t size,
+                                 size_t capacity)
+{
+    if (s->source == ACRE_BUFFER) {
+        if (!o->buffer || (uintptr_t)o->buffer % ACRE_ALIGN_MIN)
+            return EINVAL;
+        s->base = o->buffer;
+        s->window = size;
+        return segment_fill(s, o, size, capacity);
+    }
+    int e = acre__source_map(s, size, capacity);
+    return e ? e : segment_fill(s, o, size, capacity);
+}
+
+static int segment_build_file(acre_segment *s, segment_file *f, const acre_segment_options *o,
+                              size_t size, size_t capacity)
+{
+    int e = acre__source_create(f, s->source, o->mode);
+    if (!e)
+        e = acre__source_reserve(f->fd, size);
+    if (e)
+        return e;
+    s->fd = f->fd;
+    e = acre__source_map(s, size, capacity);
+    if (!e)
+        e = segment_fill(s, o, size, capacity);
+    return e ? e : acre__source_publish(f);
+}
+
+static int segment_create_file(acre_segment *s, const char *name, const acre_segment_options *o,
+                               size_t size, size_t capacity)
+{
+    segment_file f;
+    int e = acre__source_locate(&f, s->source, name);
+    if (!e)
+        e = segment_build_file(s, &f, o, size, capacity);
+    if (s->fd >= 0)
+        f.fd = -1; /* the handle's now */
+    acre__source_close(&f);
+    return e;
+}
+
+static int segment_create_into(acre_segment *s, const char *name, const acre_segment_options *o)
+{
+    size_t size, capacity;
+    int e = segment_sizes(s->source, o, &size, &capacity);
+    if (e)
+        return e;
+    return acre__source_has_file(s->source) ? segment_create_file(s, name, o, size, capacity)
+                                            : segment_create_memory(s, o, size, capacity);
+}
+
+int acre_segment_create(acre_segment **out, enum acre_source source, const char *name,
+                        const acre_segment_options *options)
+{
+    acre_segment_options o = options ? *options : segment_defaults;
+    if (source > ACRE_BUFFER || o.heap.lock > ACRE_LOCK_NONE || o.heap.journal > ACRE_JOURNAL_OFF)
+        return EINVAL;
+    if (!o.algorithm)
+        o.algorithm = acre_algorithm_find("rbtree_best_fit");
+    acre_segment *s = segment_new(source, false);
+    if (!s)
+        return ENOMEM;
+    int e = segment_create_into(s, name, &o);
+    if (e)
+        acre_segment_close(s);
+    else
+        *out = s;
+    return e;
+}
+
+/* ---- opening ---- */
+
+/* Everything that is decided by the header is decided by this copy of it. */
+static int segment_read_header(const acre_segment *s, segment_header *copy, uint64_t *room)
+{
+    struct stat st;
+    if (fstat(s->fd, &st) != 0)
+        return errno;
+    *room = (uint64_t)st.st_size;
+    ssize_t n = pread(s->fd, copy, sizeof *copy, 0);
+    if (n < 0)
+        return errno;
+    if (n < (ssize_t)sizeof copy->magic || copy->magic != SEGMENT_MAGIC)
+        return ACRE_EFORMAT;
+    return n < (ssize_t)sizeof *copy ? ACRE_ETRUNCATED : 0;
+}
+
+static int segment_adopt(acre_segment *s, const segment_header *copy, const acre_algorithm *a)
+{
+    int e = acre__heap_validate(s->base + copy->heap, copy->size - copy->heap, a);
+    if (e)
+        return e;
+    segment_attach(s, a, copy->capacity);
+    if (!s->read_only)
+        acre__boot_check(s);
+    return 0;
+}
+
+static int segment_open_file(acre_segment *s, const char *name, const acre_segment_options *o)
+{
+    const acre_algorithm *a = NULL;
+    segment_header copy;
+    segment_file f;
+    uint64_t room = 0;
+    int e = acre__source_locate(&f, s->source, name);
+    if (!e)
+        e = acre__source_open(&f, s->source, o);
+    s->fd = f.fd;
+    f.fd = -1;
+    acre__source_close(&f);
+    if (!e)
+        e = segment_read_header(s, &copy, &room);
+    if (!e)
+        e = acre__format_check(&copy, s->read_only, &a);
+    if (!e && copy.size > room)
+        e = ACRE_ETRUNCATED;
+    if (!e)
+        e = acre__source_map(s, copy.size, copy.capacity);
+    return e ? e : segment_adopt(s, &copy, a);
+}
+
+/* options.size bounds what is believed about the buffer. */
+static int segment_open_buffer(acre_segment *s, const acre_segment_options *o)
+{
+    const acre_algorithm *a = NULL;
+    segment_header copy;
+    if (!o->buffer || (uintptr_t)o->buffer % ACRE_ALIGN_MIN)
+        return EINVAL;
+    if (o->size < sizeof copy)
+        return ACRE_EFORMAT;
+    memcpy(&copy, o->buffer, sizeof copy);
+    int e = acre__format_check(&copy, s->read_only, &a);
+    if (!e && copy.size > o->size)
+        e = ACRE_ETRUNCATED;
+    if (e)
+        return e;
+    s->base = o->buffer;
+    s->window = copy.size;
+    return segment_adopt(s, &copy, a);
+}
+
+static int segment_open_into(acre_segment *s, const char *name, const acre_segment_options *o)
+{
+    if (s->source == ACRE_BUFFER)
+        return segment_open_buffer(s, o);
+    return acre__source_has_file(s->source) ? segment_open_file(s, name, o) : ENOTSUP;
+}
+
+int acre_segment_open(acre_segment **out, enum acre_source source, const char *name,
+                      const acre_segment_options *options)
+{
+    const acre_segment_options *o = options ? options : &segment_defaults;
+    acre_segment *s = segment_new(source, o->read_only);
+    if (!s)
+        return ENOMEM;
+    int e = segment_open_into(s, name, o);
+    if (e)
+        acre_segment_close(s);
+    else
+        *out = s;
+    return e;
+}
+
+/* A name can vanish between the two steps, so take turns a few times. */
+int acre_segment_open_or_create(acre_segment **out, enum acre_source source, const char *name,
+                                const acre_segment_options *options, bool *created)
+{
+    int e = ENOENT;
+    for (int turn = 0; turn < 16 && (e == ENOENT || e == EEXIST); turn++) {
+        bool make = turn & 1;
+        e = make ? acre_segment_create(out, source, name, options)
+                 : acre_segment_open(out, source, name, options);
+        if (!e && created)
+            *created = make;
+    }
+    return e;
+}
+
+/* ---- removing ---- */
+
+static int segment_remove_file(segment_file *f)
+{
+    uint64_t magic = 0;
+    if (pread(f->fd, &magic, sizeof magic, 0) != sizeof magic || magic != SEGMENT_MAGIC)
+        return ACRE_EFORMAT;
+    return unlinkat(f->dir, f->name, 0) ? errno : 0;
+}
+
+int acre_segment_remove(enum acre_source source, const char *name)
+{
+    static const acre_segment_options look = {.read_only = true, .any_owner = true};
+    segment_file f;
+    if (source != ACRE_SHM && source != ACRE_FILE)
+        return ENOTSUP;
+    int e = acre__source_locate(&f, source, name);
+    if (!e)
+        e = acre__source_open(&f, source, &look);
+    if (!e)
+        e = segment_remove_file(&f);
+    acre__source_close(&f);
+    return e;
+}
