@@ -19,7 +19,6 @@ static const struct command commands[] = {
     {"report", cmd_report, "write the report of a result directory again"},
     {"cell", cmd_cell, "run one planned measurement (what compare runs many of)"},
     {"trace", cmd_trace, "record, import, export and describe traces"},
-    {"segment", cmd_segment, "look at a segment"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
