@@ -45,6 +45,8 @@ static void time_warm(acre_replay *r, const acre_timing_plan *plan, uint64_t dea
             break;
         ns[t->passes++] = time_per_op(r->image, &pass);
     }
+    if (want && !t->passes)
+        t->status = ACRE_REPLAY_STOPPED;
     if (!t->passes)
         return;
     t->warm = acre_stats_median(ns, t->passes);
@@ -54,7 +56,7 @@ static void time_warm(acre_replay *r, const acre_timing_plan *plan, uint64_t dea
 /* What a heap that does not tell its high water had in use: asked for in a further pass. */
 static void time_reach(acre_replay *r, uint64_t deadline, acre_timing *t)
 {
-    if (t->status == ACRE_REPLAY_OK && acre_replay_reopen(r, r->bytes) == 0)
+    if (t->share >= 1 && acre_replay_reopen(r, r->bytes) == 0)
         t->peak_used = acre_replay_reach(r, deadline);
 }
 
