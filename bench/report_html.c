@@ -271,8 +271,8 @@ static void html_method(FILE *out)
           "fresh process. Per trace and block the time is divided by the reference's; the median "
           "over blocks is taken per trace, the geometric mean over traces. Intervals are 95 % "
           "percentile bootstraps over whole blocks (10,000 resamples, fixed seed); p is Wilcoxon's "
-          "signed-rank test over all pairs, two-sided, Holm-adjusted over all contenders. It "
-          "speaks of these traces on this machine.</p>\n", out);
+          "signed-rank test over all pairs, aligned by trace, two-sided, Holm-adjusted over all "
+          "contenders. It speaks of these traces on this machine.</p>\n", out);
     if (dir) {
         snprintf(path, sizeof path, "%s/style.gp", dir);
         html_folded(out, "Style of all pictures:", "style.gp", path);

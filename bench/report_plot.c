@@ -247,6 +247,7 @@ static size_t plot_edits(plot_edit *edit, const report_model *m, const char *nam
     n += plot_colour_edits(edit + n, m->band, "band");
     edit[n++] = (plot_edit){" font-family=\"sans-serif\"", ""};
     edit[n++] = (plot_edit){"color=\"black\"", "color=\"var(--ink)\""};
+    edit[n++] = (plot_edit){"stroke-width='0.190'", "stroke-width='0.32'"};  /* hollow marks */
     return n;
 }
 

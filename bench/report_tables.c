@@ -51,7 +51,7 @@ static void table_algorithm_name(FILE *out, const report_algorithm *a)
         char one[2] = {*at, 0};
 
         acre__report_escape(out, one);
-        if (*at == ':' || *at == ',' || *at == '_')
+        if (strchr(":,_", *at))
             fputs("<wbr>", out);
     }
 }
@@ -190,10 +190,10 @@ void acre__report_table_ranking(FILE *out, const report_model *m)
     };
     table_scale scale = table_find_scale(m);
 
-    fputs("<table class=\"ranking sortable\"><caption>Ranking by warm time per operation, against ",
+    fputs("<table class=\"ranking sortable\"><caption><span>Ranking by warm time per operation, against ",
           out);
     acre__report_escape(out, m->algorithm[m->reference].name);
-    fputs(". Smaller is better in every column.</caption>\n<thead><tr>", out);
+    fputs(". Smaller is better in every column.</span></caption>\n<thead><tr>", out);
     for (size_t i = 0; i < sizeof column / sizeof *column; i++)
         fprintf(out, "<th scope=\"col\" title=\"%s\">%s</th>", column[i].help, column[i].title);
     fputs("</tr></thead>\n<tbody>\n", out);
@@ -204,13 +204,16 @@ void acre__report_table_ranking(FILE *out, const report_model *m)
 
 /* By trace -------------------------------------------------------------------------------- */
 
-/* A tint by how far the value is from the best of its row. */
-static void table_shaded(FILE *out, double value, double best)
+/* A tint by how far the value is from the best of its row, up to `most` times; none without a
+ * best. */
+static void table_shaded(FILE *out, double value, double best, double most)
 {
-    double far = log(value / best) / log(4);
+    double far = fmin(1, fmax(0, log(value / best) / log(most)));
 
-    fprintf(out, "<td class=\"n shade\" data-v=\"%.6g\" style=\"--far:%.2f\">", value,
-            fmin(1, fmax(0, far)));
+    if (isfinite(best))
+        fprintf(out, "<td class=\"n shade\" style=\"--far:%.2f\">", far);
+    else
+        fputs("<td class=\"n quiet\">", out);
     fprintf(out, value < 9.995 ? "%.2f" : value < 99.95 ? "%.1f" : "%.0f", value);
     fputs("</td>", out);
 }
@@ -269,6 +272,12 @@ static double table_best(const report_model *m, size_t t, double (*value)(const 
     return best;
 }
 
+/* Reference points are not tinted: they are no allocators. */
+static double table_row_best(const report_model *m, size_t i, double best)
+{
+    return acre__report_is_point(&m->algorithm[m->rank[i]]) ? NAN : best;
+}
+
 static void table_time_row(FILE *out, const report_model *m, size_t t)
 {
     double best = table_best(m, t, table_cell_time);
@@ -279,7 +288,7 @@ static void table_time_row(FILE *out, const report_model *m, size_t t)
         const report_cell *c = acre__report_cell(m, m->rank[i], t);
 
         if (c->status == REPORT_OK && isfinite(c->warm))
-            table_shaded(out, c->warm, best);
+            table_shaded(out, c->warm, table_row_best(m, i, best), 4);
         else
             table_unfinished(out, c->status, c->share);
     }
@@ -288,8 +297,8 @@ static void table_time_row(FILE *out, const report_model *m, size_t t)
 
 void acre__report_table_time(FILE *out, const report_model *m)
 {
-    fputs("<table class=\"matrix\"><caption>Warm time in ns per operation, gross: median over "
-          "blocks. Subtract the harness column for net.</caption>\n", out);
+    fputs("<table class=\"matrix\"><caption><span>Warm time in ns per operation, gross: median over "
+          "blocks. Subtract the harness column for net.</span></caption>\n", out);
     table_head_algorithms(out, m, "<th scope=\"col\" class=\"slant\"><span>harness</span></th>");
     for (size_t t = 0; t < m->n_traces; t++)
         table_time_row(out, m, t);
@@ -305,7 +314,7 @@ static void table_memory_row(FILE *out, const report_model *m, size_t t)
         const report_cell *c = acre__report_cell(m, m->rank[i], t);
 
         if (isfinite(table_cell_memory(c)))
-            table_shaded(out, table_cell_memory(c), best);
+            table_shaded(out, table_cell_memory(c), table_row_best(m, i, best), 1.6);
         else
             table_unfinished(out, c->fit, 1);
     }
@@ -314,8 +323,8 @@ static void table_memory_row(FILE *out, const report_model *m, size_t t)
 
 void acre__report_table_memory(FILE *out, const report_model *m)
 {
-    fputs("<table class=\"matrix\"><caption>Memory needed over the peak of live bytes: smallest "
-          "segment; for mallocs, growth of resident memory.</caption>\n", out);
+    fputs("<table class=\"matrix\"><caption><span>Memory needed over the peak of live bytes: smallest "
+          "segment; for mallocs, growth of resident memory.</span></caption>\n", out);
     table_head_algorithms(out, m, "");
     for (size_t t = 0; t < m->n_traces; t++)
         table_memory_row(out, m, t);
@@ -371,9 +380,9 @@ void acre__report_table_traces(FILE *out, const report_model *m)
 {
     size_t bump = table_find(m, "bump");
 
-    fputs("<table class=\"plain\"><caption>What was replayed, and the cost of replaying in ns per "
+    fputs("<table class=\"plain\"><caption><span>What was replayed, and the cost of replaying in ns per "
           "operation: null answers a constant, bump only advances. The share is the harness's part "
-          "of the reference's time.</caption>\n<thead><tr><th scope=\"col\">Trace</th>"
+          "of the reference's time.</span></caption>\n<thead><tr><th scope=\"col\">Trace</th>"
           "<th scope=\"col\">Program</th><th scope=\"col\">Operations</th>"
           "<th scope=\"col\">Objects</th><th scope=\"col\">Peak live</th>"
           "<th scope=\"col\">null</th><th scope=\"col\">null, cold</th>"

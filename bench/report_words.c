@@ -67,7 +67,7 @@ static void words_doubt(FILE *out, const report_algorithm *a)
 
 static void words_first(FILE *out, const report_model *m, const report_algorithm *best)
 {
-    fprintf(out, "*%s* is the fastest of %zu allocators on %zu trace%s", best->name,
+    fprintf(out, "*%s* is the fastest of %zu contenders on %zu trace%s", best->name,
             words_count(m), words_reference(m)->traces,
             words_reference(m)->traces == 1 ? "" : "s");
     if (best != words_reference(m)) {

@@ -7,7 +7,7 @@ stats DATA using (style_widen($3)) nooutput
 n = words(names)
 
 eval style_open(900, 70 + 28 * n)
-set lmargin at screen 0.30
+set lmargin at screen style_left(900)
 set rmargin at screen 0.855
 set tmargin 0.6
 set bmargin 3.2
@@ -25,8 +25,8 @@ row(s) = -style_index(s)
 plot for [i=1:n] DATA using (word(names, i) eq strcol(1) ? $2 : 1/0):(row(strcol(1))):($3 - $2):(0) \
          with vectors nohead linewidth 1.2 linecolor rgb STYLE_BAND, \
      for [i=1:n] DATA using (word(names, i) eq strcol(1) ? $3 : 1/0):(row(strcol(1))) \
-         with points pointtype 6 pointsize 0.95 linewidth 2 linecolor rgb style_color(word(names, i)), \
+         with points pointtype 6 pointsize 0.70 linewidth 2 linecolor rgb style_color(word(names, i)), \
      for [i=1:n] DATA using (word(names, i) eq strcol(1) ? $2 : 1/0):(row(strcol(1))) \
-         with points pointtype 7 pointsize 1.05 linecolor rgb style_color(word(names, i)), \
+         with points pointtype 7 pointsize 0.78 linecolor rgb style_color(word(names, i)), \
      DATA using (lo):(row(strcol(1))):1 with labels right offset -1.5,0 textcolor rgb STYLE_INK, \
      DATA using (hi):(row(strcol(1))):(ns($2)." → ".ns($3)) with labels left offset 0.3,0 textcolor rgb STYLE_INK

@@ -24,4 +24,4 @@ set yrange [style_lo / 1.2 : style_hi * 1.2]
 set xlabel "live blocks"
 set ylabel "ns for alloc + free"
 plot for [i=1:n] DATA using (word(names, i) eq strcol(1) ? $2 : 1/0):3 \
-         with linespoints linewidth 1.8 pointtype style_point(word(names, i)) pointsize 0.95 linecolor rgb style_color(word(names, i)) title word(names, i)
+         with linespoints linewidth 1.8 pointtype style_point(word(names, i)) pointsize 0.70 linecolor rgb style_color(word(names, i)) title word(names, i)

@@ -29,4 +29,4 @@ set xlabel "memory needed / peak of live bytes (left is smaller; 1× would be pe
 set arrow 1 from 1, graph 0 to 1, graph 1 nohead linecolor rgb STYLE_INK linewidth 1.2
 plot DATA index 0 using (style_lo / 1.02):(-$2):3 with labels right offset -1,0 textcolor rgb STYLE_INK notitle, \
      for [i=1:n] DATA using (word(names, i) eq strcol(1) ? $4 : 1/0):(-$2) \
-         with points pointtype style_point(word(names, i)) pointsize 1.05 linecolor rgb style_color(word(names, i)) title word(names, i)
+         with points pointtype style_point(word(names, i)) pointsize 0.78 linecolor rgb style_color(word(names, i)) title word(names, i)

@@ -30,4 +30,4 @@ set object 1 rectangle from pc(1 / floor_at), graph 0 to pc(floor_at), graph 1 f
 set arrow 1 from 0, graph 0 to 0, graph 1 nohead linecolor rgb STYLE_INK linewidth 1.2
 set arrow 2 from pc(mean), graph 0 to pc(mean), graph 1 nohead linecolor rgb style_color("jemalloc") linewidth 1.6 dashtype 2
 plot DATA using (-far):($1 != last ? (last = $1, -$1) : 1/0):2 with labels right offset -1,0 textcolor rgb STYLE_INK, \
-     DATA using (pc($4)):(-$1) with points pointtype 7 pointsize 0.7 linecolor rgb style_color("jemalloc")
+     DATA using (pc($4)):(-$1) with points pointtype 7 pointsize 0.52 linecolor rgb style_color("jemalloc")

@@ -27,7 +27,7 @@ set ylabel "memory needed / peak live (down is smaller)" offset -0.5,0
 plot DATA index 2 using 2:3 with steps linewidth 2 linecolor rgb STYLE_BAND, \
      DATA index 1 using ($7 == 1 ? $2 : 1/0):3:($4 - $2):($5 - $3) with vectors nohead linewidth 0.8 linecolor rgb STYLE_BAND, \
      for [i=1:n] DATA index 1 using (word(names, i) eq strcol(1) ? $2 : 1/0):3 \
-         with points pointtype style_point(word(names, i)) pointsize 1.3 linewidth 1.6 linecolor rgb style_color(word(names, i)), \
+         with points pointtype style_point(word(names, i)) pointsize 0.96 linewidth 1.6 linecolor rgb style_color(word(names, i)), \
      DATA index 1 using (strcol(6) eq "L" ? $4 : 1/0):5:(strcol(1).($9 == 1 ? "" : "*")) with labels left textcolor rgb STYLE_INK, \
      DATA index 1 using (strcol(6) eq "R" ? $4 : 1/0):5:(strcol(1).($9 == 1 ? "" : "*")) with labels right textcolor rgb STYLE_INK, \
      DATA index 1 using (strcol(6) eq "C" ? $4 : 1/0):5:(strcol(1).($9 == 1 ? "" : "*")) with labels center textcolor rgb STYLE_INK

@@ -47,7 +47,10 @@ style_is_reference(n) = (n eq "null" || n eq "bump")
 # Collecting the different names of a column: plot or stats with style_note(strcol(1)).
 names = ""
 style_knows(n) = (strstrt(" ".names." ", " ".n." ") > 0)
-style_note(n) = style_knows(n) ? 0 : (names = names." ".n, 1)
+style_longest = 0
+style_note(n) = style_knows(n) ? 0 : (names = names." ".n, style_longest = strlen(n) > style_longest ? strlen(n) : style_longest, 1)
+# The left margin that holds the longest name, as a part of a picture that is w pixels wide.
+style_left(w) = (style_longest * 7.9 + 34.0) / w
 style_index(n) = (sum [style_i=1:words(names)] (word(names, style_i) eq n ? style_i : 0))
 
 # eval style_sort: names in the order of the table.
@@ -55,7 +58,7 @@ style_sort = 'style_sorted = ""; do for [r=1:style_rows+1] { do for [k=1:words(n
 
 # A legend of n entries above the picture: its rows, and eval style_legend(n, height of picture).
 style_key_rows(n) = (n + 3) / 4
-style_legend(n, h) = sprintf("set key at screen 0.015, screen %f left top Left reverse vertical maxrows %d samplen 1.2 width 1 spacing 1; set tmargin at screen %f", 1 - 4.0 / h, style_key_rows(n), 1 - (14.0 + 20 * style_key_rows(n)) / h)
+style_legend(n, h) = sprintf("set key at screen 0.015, screen %f left top Left reverse vertical maxrows %d samplen 1.2 width %d spacing 1; set tmargin at screen %f", 1 - 4.0 / h, style_key_rows(n), FORMAT eq "png" ? 0 : -3, 1 - (14.0 + 20 * style_key_rows(n)) / h)
 
 # The page replaces ink and grid by its own colours, so that a picture follows light and dark.
 STYLE_INK = "#5b6471"
@@ -64,7 +67,7 @@ STYLE_BAND = "#9aa3ad"
 
 if (!exists("FORMAT")) FORMAT = "svg"
 style_svg(w, h) = sprintf("set terminal svg size %d,%d dynamic noenhanced font 'sans-serif,14' linewidth 1.2; set output '%s'", w, h, OUT)
-style_png(w, h) = sprintf("set terminal pngcairo size %d,%d noenhanced font 'DejaVu Sans,20' linewidth 2.4 pointscale 2 background 'white'; set output '%s'", 2*w, 2*h, OUT)
+style_png(w, h) = sprintf("set terminal pngcairo size %d,%d noenhanced font 'DejaVu Sans,20' linewidth 2.4 pointscale 2.7 background 'white'; set output '%s'", 2*w, 2*h, OUT)
 # eval style_open(width, height): the size is that of the SVG in pixels; PNG is twice as large.
 style_open(w, h) = FORMAT eq "png" ? style_png(w, h) : style_svg(w, h)
 
@@ -77,7 +80,7 @@ set ylabel textcolor rgb STYLE_INK
 set key textcolor rgb STYLE_INK noenhanced
 set grid xtics ytics linetype 1 linecolor rgb STYLE_GRID linewidth 0.7
 set errorbars 0
-set pointsize 0.75
+set pointsize 0.55
 
 style_times(v) = sprintf(v < 9.995 ? "%.2f×" : v < 99.95 ? "%.1f×" : "%.0f×", v)
 style_log_tics = "set xtics (0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000)"

@@ -29,4 +29,4 @@ plot DATA using (style_lo / 1.12):(-$2):3 every ::0 index 0 with labels right of
      DATA index 0 using (style_lo / 1.12):(-$2):(style_lo / 1.12):7:(-$2 - 0.3):(-$2 + 0.3) \
          with boxxyerror fillstyle solid 0.25 noborder linecolor rgb STYLE_BAND title "harness", \
      for [i=1:n] DATA using (word(names, i) eq strcol(1) ? $4 : 1/0):(-$2) \
-         with points pointtype style_point(word(names, i)) pointsize 1.05 linecolor rgb style_color(word(names, i)) title word(names, i)
+         with points pointtype style_point(word(names, i)) pointsize 0.78 linecolor rgb style_color(word(names, i)) title word(names, i)

@@ -12,7 +12,7 @@ lo = style_lo < 1 ? style_lo : 1
 hi = style_hi > 1 ? style_hi : 1
 
 eval style_open(900, 70 + 30 * n)
-set lmargin at screen 0.30
+set lmargin at screen style_left(900)
 set rmargin at screen 0.90
 set tmargin 0.6
 set bmargin 3.2
@@ -30,8 +30,8 @@ set arrow 1 from 1, graph 0 to 1, graph 1 nohead linecolor rgb STYLE_INK linewid
 row(s) = -style_index(s)
 left(i) = valid(i) ? column(i) : column(2)
 plot for [i=1:n] DATA using (word(names, i) eq strcol(1) && !style_is_reference(strcol(1)) ? $5 : 1/0):(row(strcol(1))) \
-         with points pointtype 6 pointsize 0.65 linecolor rgb style_color(word(names, i)) linewidth 1, \
+         with points pointtype 6 pointsize 0.5 linecolor rgb style_color(word(names, i)) linewidth 1, \
      for [i=1:n] DATA using (word(names, i) eq strcol(1) ? $2 : 1/0):(row(strcol(1))):(left(3)):(left(4)) \
-         with xerrorbars pointtype style_point(word(names, i)) pointsize 1.05 linewidth 2.4 linecolor rgb style_color(word(names, i)), \
+         with xerrorbars pointtype style_point(word(names, i)) pointsize 0.9 linewidth 2.4 linecolor rgb style_color(word(names, i)), \
      DATA using (lo / 1.15):(row(strcol(1))):(strcol(1).($12 < $13 ? " *" : "")) with labels right offset -1.5,0 textcolor rgb STYLE_INK, \
      DATA using (hi * 1.15):(row(strcol(1))):(style_times($2)) with labels left offset 1,0 textcolor rgb STYLE_INK
