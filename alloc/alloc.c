@@ -45,28 +45,28 @@ void *acre_calloc(acre_heap *h, size_t n, size_t size)
     return p ? memset(p, 0, bytes) : NULL;
 }
 
-/* Only an address that can be a block's reaches the algorithm. */
+/* Only an address that can be read and can be a block's reaches the algorithm. */
 static inline bool alloc_foreign(const acre_heap *h, const void *p)
 {
     uint64_t at = (uint64_t)((const char *)p - h->region.base);
-    return (at >= h->control->region_size) | (((uintptr_t)p & (ACRE_ALIGN_MIN - 1)) != 0);
+    return (at >= h->reach) | (((uintptr_t)p & (ACRE_ALIGN_MIN - 1)) != 0);
 }
 
 int acre_free(acre_heap *h, void *p)
 {
-    if (!p)
-        return 0;
+    if (__builtin_expect(alloc_foreign(h, p), 0))
+        return p ? ACRE_EINVALID : 0;
     int e = acre__heap_enter(h);
     if (__builtin_expect(e != 0, 0))
         return e;
-    e = alloc_foreign(h, p) ? ACRE_EINVALID : h->algorithm->free(&h->region, p);
+    e = h->algorithm->free(&h->region, p);
     acre__heap_leave(h);
     return e;
 }
 
 size_t acre_usable_size(acre_heap *h, const void *p)
 {
-    return !p || alloc_foreign(h, p) ? 0 : h->algorithm->usable(&h->region, p);
+    return alloc_foreign(h, p) ? 0 : h->algorithm->usable(&h->region, p);
 }
 
 /* Grow in place to at least size, or shrink to it; false leaves the block as it is. */

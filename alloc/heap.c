@@ -81,15 +81,17 @@ void acre__heap_attach(acre_heap *h, void *at, const acre_algorithm *a, bool rea
     h->algorithm = a;
     h->read_only = read_only;
     h->lock = locked && !read_only ? &c->lock : NULL;
+    h->guarded = read_only || h->guarded;
+    h->pending = &c->journal.count;
     h->region.base = (char *)at + c->region_start;
+    h->reach = h->window - (uint64_t)(h->region.base - h->segment);
     h->region.journal = c->journal_mode == ACRE_JOURNAL_ON ? &c->journal : NULL;
 }
 
 void acre__heap_measure(acre_heap *h)
 {
     uint64_t said = h->control->region_size;
-    uint64_t room = h->window - (uint64_t)(h->region.base - h->segment);
-    h->region.size = said < room ? said : room;
+    h->region.size = said < h->reach ? said : h->reach;
 }
 
 /* Write back what the entry noted.  Only old values are written, so doing it twice, or dying in
@@ -122,7 +124,7 @@ static void heap_roll_back(acre_heap *h)
 
 /* An owner died, or left a journal that was not emptied.  Without a journal nothing can be undone:
  * then only a clean check lets the heap live on. */
-static __attribute__((noinline)) int heap_recover(acre_heap *h)
+static int heap_recover(acre_heap *h)
 {
     heap_roll_back(h);
 #ifndef ACRE_CHECKED
@@ -135,52 +137,22 @@ static __attribute__((noinline)) int heap_recover(acre_heap *h)
     return ACRE_EPOISONED;
 }
 
-static __attribute__((noinline)) int heap_leave_with(acre_heap *h, int error)
-{
-    if (h->lock)
-        acre__robust_unlock(h->lock);
-    return error;
-}
-
-static __attribute__((noinline)) int heap_enter_unusual(acre_heap *h, int locked)
+int acre__heap_enter_unusual(acre_heap *h, int locked)
 {
     int e = 0;
     if (locked == EDEADLK)
         return EDEADLK;
-    if (h->control->journal.count == ACRE__POISON)
+    if (h->read_only)
+        e = EROFS;
+    else if (*h->pending == ACRE__POISON)
         e = ACRE_EPOISONED;
-    else if (h->windowed && *h->size > h->window)
+    else if (*h->size > h->window)
         e = ENOMEM;
-    else if (locked == EOWNERDEAD || h->control->journal.count != 0)
+    else if (locked == EOWNERDEAD || *h->pending != 0)
         e = heap_recover(h);
-    return e ? heap_leave_with(h, e) : 0;
-}
-
-int acre__heap_enter(acre_heap *h)
-{
-    int locked = 0;
-    if (h->lock)
-        locked = acre__robust_lock(h->lock);
-    else if (h->read_only)
-        return EROFS;
-    if (__builtin_expect(locked | h->windowed | (h->control->journal.count != 0), 0))
-        return heap_enter_unusual(h, locked);
-    return 0;
-}
-
-/* Emptying the journal is the commit: all stores of the call come before it. */
-void acre__heap_commit(acre_heap *h)
-{
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    if (h->region.journal)
-        ACRE_PUT(h->region.journal->count, 0);
-}
-
-void acre__heap_leave(acre_heap *h)
-{
-    acre__heap_commit(h);
-    if (h->lock)
+    if (e && h->lock)
         acre__robust_unlock(h->lock);
+    return e;
 }
 
 int acre__heap_extend(acre_heap *h, uint64_t region_size)

@@ -9,14 +9,16 @@
 /* A heap's handle; lives in the segment's handle. */
 struct acre_heap {
     acre_region region;
-    const acre_algorithm *algorithm;
     acre__robust *lock;          /* NULL: none is taken */
+    volatile uint64_t *pending;  /* the journal's count: not 0 if a call was not finished */
+    bool guarded;                /* look closer at each entry: read-only, or a small window */
+    bool read_only;
+    uint64_t window;             /* bytes of the segment that this process has mapped */
+    uint64_t reach;              /* of these, bytes of the region */
+    const acre_algorithm *algorithm;
     acre__heap_control *control;
     char *segment;               /* the segment's first byte; offsets count from it */
     const uint64_t *size;        /* the segment's size now, in its header */
-    uint64_t window;             /* bytes of the segment that this process has mapped */
-    bool windowed;               /* which is less than its capacity */
-    bool read_only;
 };
 
 /* Bytes in front of the region, for this algorithm and these options. */
@@ -34,10 +36,34 @@ int acre__heap_validate(const void *at, size_t room, const acre_algorithm *a);
 /* Fill a handle's fields that follow from the control at `at`. */
 void acre__heap_attach(acre_heap *h, void *at, const acre_algorithm *a, bool read_only);
 
+/* What is rare at an entry: an owner has died, a journal is not empty, a guarded heap. */
+int acre__heap_enter_unusual(acre_heap *h, int locked);
+
 /* The lock around every call; rolls back what a dead owner left.  0, EDEADLK, EROFS,
  * ACRE_EPOISONED, ENOMEM (the segment has outgrown this process's window). */
-int acre__heap_enter(acre_heap *h);
-void acre__heap_leave(acre_heap *h);
+static inline int acre__heap_enter(acre_heap *h)
+{
+    int locked = h->lock ? acre__robust_lock(h->lock) : 0;
+    if (__builtin_expect(locked | h->guarded | (*h->pending != 0), 0))
+        return acre__heap_enter_unusual(h, locked);
+    return 0;
+}
+
+/* Inside enter/leave: make what was done so far final.  Emptying the journal is the commit: all
+ * stores of the call come before it. */
+static inline void acre__heap_commit(acre_heap *h)
+{
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (h->region.journal)
+        *h->pending = 0;
+}
+
+static inline void acre__heap_leave(acre_heap *h)
+{
+    acre__heap_commit(h);
+    if (h->lock)
+        acre__robust_unlock(h->lock);
+}
 
 /* Inside enter/leave: tell the algorithm how large its region is, from a source it can trust. */
 void acre__heap_measure(acre_heap *h);
@@ -48,8 +74,5 @@ int acre__heap_extend(acre_heap *h, uint64_t region_size);
 /* Inside enter/leave: give up free bytes at the end of the region, down to region_size if they are
  * free.  *now tells what remains. */
 int acre__heap_contract(acre_heap *h, uint64_t region_size, uint64_t *now);
-
-/* Inside enter/leave: make what was done so far final. */
-void acre__heap_commit(acre_heap *h);
 
 #endif

@@ -49,7 +49,7 @@ static void segment_attach(acre_segment *s, const acre_algorithm *a, uint64_t ca
     s->heap.segment = s->base;
     s->heap.size = &h->size;
     s->heap.window = s->window;
-    s->heap.windowed = s->window < capacity;
+    s->heap.guarded = s->window < capacity;
     acre__heap_attach(&s->heap, s->base + SEGMENT_HEADER, a, s->read_only);
 }
 

@@ -3,33 +3,23 @@
  * Linux kernel; the three-state futex mutex of U. Drepper, «Futexes Are Tricky», 2011.
  *
  * The robust list's entries are addresses from which the kernel finds the futex word by adding
- * `futex_offset`; libc chose it for its own mutexes.  For the pending entry the kernel does
- * nothing but this addition, so word - offset may point anywhere: nothing is stored there.
+ * `futex_offset`, which libc chose for its own mutexes.
  */
 #include "sync/robust.h"
 
-#include <errno.h>
-#include <linux/futex.h>
 #include <pthread.h>
-#include <stdbool.h>
-#include <stddef.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { ROBUST_SPINS = 64, ROBUST_NAP_NS = 50 * 1000 * 1000 };
 
-/* This thread, as the kernel sees it.  head NULL: not asked yet. */
-struct robust_self {
-    struct robust_list_head *head;
-    uint32_t tid;
-};
-static __thread struct robust_self robust_self __attribute__((tls_model("initial-exec")));
+__thread acre__robust_self acre__robust_thread;
 static __thread struct robust_list_head robust_own_head;
 
 static void robust_forget(void) /* in a forked child: the thread id is another */
 {
-    robust_self.head = NULL;
+    acre__robust_thread.head = NULL;
 }
 
 /* A library's constructor, so that it is there before the first fork. */
@@ -46,30 +36,19 @@ static struct robust_list_head *robust_register(void)
     return &robust_own_head;
 }
 
-static __attribute__((noinline)) void robust_meet(struct robust_self *self)
+static void robust_meet(void)
 {
     struct robust_list_head *head = NULL;
     size_t size = 0;
     syscall(SYS_get_robust_list, 0, &head, &size);
-    self->head = head ? head : robust_register();
-    self->tid = (uint32_t)syscall(SYS_gettid);
+    acre__robust_thread.tid = (uint32_t)syscall(SYS_gettid);
+    acre__robust_thread.head = head ? head : robust_register();
 }
 
-static inline struct robust_self *robust_me(void)
+int acre__robust_lock_first(acre__robust *l)
 {
-    struct robust_self *self = &robust_self;
-    if (__builtin_expect(!self->head, 0))
-        robust_meet(self);
-    return self;
-}
-
-/* Tell the kernel which lock this thread is about; volatile keeps it before and after the
- * accesses to the word, which are atomic. */
-static inline void robust_announce(struct robust_self *self, acre__robust *l)
-{
-    char *entry = l ? (char *)&l->word - self->head->futex_offset : NULL;
-    *(struct robust_list *volatile *)&self->head->list_op_pending = (struct robust_list *)entry;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    robust_meet();
+    return acre__robust_lock(l);
 }
 
 static inline bool robust_take(acre__robust *l, uint32_t *seen, uint32_t value)
@@ -84,7 +63,7 @@ static void robust_sleep(acre__robust *l, uint32_t seen)
     syscall(SYS_futex, &l->word, FUTEX_WAIT, seen, &nap, NULL, 0);
 }
 
-static void robust_wake(acre__robust *l)
+void acre__robust_wake(acre__robust *l)
 {
     syscall(SYS_futex, &l->word, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
@@ -125,9 +104,9 @@ static int robust_claim(acre__robust *l, uint32_t seen, uint32_t mine)
     return seen & FUTEX_OWNER_DIED ? EOWNERDEAD : 0;
 }
 
-static __attribute__((noinline)) int robust_wait(acre__robust *l, uint32_t tid)
+int acre__robust_lock_taken(acre__robust *l)
 {
-    uint32_t mine = tid;
+    uint32_t tid = acre__robust_thread.tid, mine = tid;
     for (;;) {
         uint32_t seen = robust_spin(l);
         if (robust_ownerless(seen)) {
@@ -143,38 +122,20 @@ static __attribute__((noinline)) int robust_wait(acre__robust *l, uint32_t tid)
     }
 }
 
-int acre__robust_lock(acre__robust *l)
-{
-    struct robust_self *self = robust_me();
-    uint32_t seen = 0;
-    if (__builtin_expect(self->head->list_op_pending != NULL, 0))
-        return EDEADLK;
-    robust_announce(self, l);
-    if (__builtin_expect(robust_take(l, &seen, self->tid), 1))
-        return 0;
-    return robust_wait(l, self->tid);
-}
-
 int acre__robust_trylock(acre__robust *l)
 {
-    struct robust_self *self = robust_me();
     uint32_t seen = __atomic_load_n(&l->word, __ATOMIC_RELAXED);
-    if (self->head->list_op_pending)
+    if (!acre__robust_thread.head)
+        robust_meet();
+    struct robust_list_head *head = acre__robust_thread.head;
+    if (head->list_op_pending)
         return EDEADLK;
-    robust_announce(self, l);
-    int e = robust_ownerless(seen) ? robust_claim(l, seen, self->tid) : EBUSY;
+    acre__robust_announce(head, l);
+    int e = robust_ownerless(seen) ? robust_claim(l, seen, acre__robust_thread.tid) : EBUSY;
     if (e == 0 || e == EOWNERDEAD)
         return e;
-    robust_announce(self, NULL);
+    acre__robust_announce(head, NULL);
     return EBUSY;
-}
-
-void acre__robust_unlock(acre__robust *l)
-{
-    uint32_t old = __atomic_exchange_n(&l->word, 0, __ATOMIC_RELEASE);
-    if (__builtin_expect(old & FUTEX_WAITERS, 0))
-        robust_wake(l);
-    robust_announce(&robust_self, NULL);
 }
 
 void acre__robust_orphan(acre__robust *l, uint32_t seen)

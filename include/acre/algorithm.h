@@ -8,8 +8,8 @@
  * name, which segments store.
  *
  * The layer above (alloc/heap.c) guarantees: size > 0 and at most ACRE_SIZE_MAX; align a power
- * of two >= ACRE_ALIGN_MIN; p is inside the region and 16-aligned; and, unless ACRE_CONCURRENT
- * is set, one call at a time over all processes.  It does what every algorithm would repeat:
+ * of two >= ACRE_ALIGN_MIN; p is 16-aligned and can be read, though it may lie behind the region's
+ * end; and, unless ACRE_CONCURRENT is set, one call at a time over all processes.  It does what every algorithm would repeat:
  * zero and impossible sizes, the lock, the journal's commit and roll back, copying realloc, bulk
  * calls.
  *
