@@ -261,7 +261,7 @@ static acre_trace_writer *writer_new(const char *path, const acre_trace_options 
     w->offset = ACRE__ARCHIVE_HEADER;
     w->header.ticks_per_s = options->ticks_per_s;
     w->header.wall_start_ns = options->wall_start_ns;
-    w->packer = acre__packer_create(options->level > 0 ? options->level : 19);
+    w->packer = acre__packer_create(options->level > 0 ? options->level : 12);
     w->path = strdup(path);
     if (!w->packer || !w->path || asprintf(&w->part, "%s.part", path) < 0) {
         w->part = NULL;
@@ -276,8 +276,8 @@ int acre_trace_writer_create(acre_trace_writer **out, const char *path,
 {
     static const acre_trace_options none = {0};
     options = options ? options : &none;
-    if (options->ticks_per_s > 1000000000)
-        return acre__trace_fail(e, ACRE_ETRACE_INVALID, path, 0, "impossible time resolution");
+    if (options->ticks_per_s > 1000000000 || options->level < 0 || options->level > 19)
+        return acre__trace_fail(e, ACRE_ETRACE_INVALID, path, 0, "impossible time resolution or level");
     acre_trace_writer *w = writer_new(path, options);
     if (!w)
         return acre__trace_fail(e, ACRE_ETRACE_NOMEM, path, 0, "out of memory");

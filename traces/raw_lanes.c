@@ -37,11 +37,9 @@ static acre__raw_lane *rawlanes_get(acre__raw_file *f, uint32_t id)
     return f->lanes[id];
 }
 
-static int rawlanes_add_block(acre__raw_file *f, uint32_t id, uint64_t offset, acre_trace_error *e)
+static int rawlanes_add_block(acre__raw_file *f, acre__raw_lane *lane, uint64_t offset,
+                              acre_trace_error *e)
 {
-    acre__raw_lane *lane = rawlanes_get(f, id);
-    if (!lane)
-        return rawlanes_no_memory(f, e);
     if (lane->n_blocks == lane->room) {
         size_t room = lane->room ? lane->room * 2 : 4;
         uint64_t *blocks = realloc(lane->blocks, room * sizeof *blocks);
@@ -56,8 +54,34 @@ static int rawlanes_add_block(acre__raw_file *f, uint32_t id, uint64_t offset, a
 
 static bool rawlanes_head_ok(const acre__raw_file *f, const acre__raw_block *head, uint64_t at)
 {
-    return head->magic == ACRE__RAW_BLOCK_MAGIC && head->lane < RAW_LANES_MAX && head->bytes &&
-           head->bytes % ACRE__RAW_GRAIN == 0 && head->bytes <= f->file_bytes - at;
+    return (head->magic == ACRE__RAW_FULL_MAGIC || head->magic == ACRE__RAW_BUFFER_MAGIC) &&
+           head->lane < RAW_LANES_MAX && ACRE__RAW_BLOCK <= f->file_bytes - at;
+}
+
+static int rawlanes_note_block(acre__raw_file *f, const acre__raw_block *head, uint64_t at,
+                               acre_trace_error *e)
+{
+    acre__raw_lane *lane = rawlanes_get(f, head->lane);
+    if (!lane)
+        return rawlanes_no_memory(f, e);
+    if (head->magic == ACRE__RAW_BUFFER_MAGIC) {
+        lane->buffer_at = at;
+        lane->buffer_seq = head->seq;
+        return 0;
+    }
+    lane->last_seq = head->seq;
+    return rawlanes_add_block(f, lane, at, e);
+}
+
+static int rawlanes_add_buffers(acre__raw_file *f, acre_trace_error *e)
+{
+    int err = 0;
+    for (size_t i = 0; i < f->n_lanes && !err; i++) {
+        acre__raw_lane *lane = f->lanes[i];
+        if (lane && lane->buffer_seq > lane->last_seq)
+            err = rawlanes_add_block(f, lane, lane->buffer_at, e);
+    }
+    return err;
 }
 
 int acre__raw_file_scan(acre__raw_file *f, acre_trace_error *e)
@@ -68,20 +92,17 @@ int acre__raw_file_scan(acre__raw_file *f, acre_trace_error *e)
     f->header.exe[sizeof f->header.exe - 1] = '\0';
     f->header.command[sizeof f->header.command - 1] = '\0';
 
-    uint64_t at = ACRE__RAW_GRAIN;
-    while (!err && at + sizeof(acre__raw_block) <= f->file_bytes) {
+    uint64_t at = ACRE__RAW_BLOCK;
+    for (; !err && at + sizeof(acre__raw_block) <= f->file_bytes; at += ACRE__RAW_BLOCK) {
         acre__raw_block head;
         err = acre__trace_pread(f->fd, &head, sizeof head, at, f->path, e);
-        if (err)
-            break;
-        bool claimed_only = head.magic == 0 && head.bytes == 0;
-        if (!claimed_only && !rawlanes_head_ok(f, &head, at))
-            return rawlanes_fail(f, e, at, "no block where one should begin");
-        if (!claimed_only)
-            err = rawlanes_add_block(f, head.lane, at, e);
-        at += claimed_only ? ACRE__RAW_GRAIN : head.bytes;
+        if (err || head.magic == 0) /* claimed, but not written before the end */
+            continue;
+        err = rawlanes_head_ok(f, &head, at)
+                  ? rawlanes_note_block(f, &head, at, e)
+                  : rawlanes_fail(f, e, at, "no block where one should begin");
     }
-    return err;
+    return err ? err : rawlanes_add_buffers(f, e);
 }
 
 /* ---- Records -------------------------------------------------------------------------------- */
@@ -91,25 +112,23 @@ static int rawlanes_next_block(acre__raw_file *f, acre__raw_lane *lane, acre_tra
     acre__raw_block head;
     uint64_t at = lane->blocks[lane->block++];
     int err = acre__trace_pread(f->fd, &head, sizeof head, at, f->path, e);
-    if (!err && !rawlanes_head_ok(f, &head, at))
-        err = rawlanes_fail(f, e, at, "block has changed while it was read");
     lane->at = at + sizeof head;
-    lane->end = at + head.bytes;
+    lane->end = at + ACRE__RAW_BLOCK;
+    lane->tick = head.start_tick;
     return err;
 }
 
 /* Reads more of the lane: 1 = words are there, 0 = end. */
 static int rawlanes_fill(acre__raw_file *f, acre__raw_lane *lane, acre_trace_error *e)
 {
-    const size_t record = ACRE__RAW_WORDS * sizeof(uint64_t);
-    while (lane->end - lane->at < record) {
+    if (lane->at == lane->end) {
         if (lane->block == lane->n_blocks)
             return 0;
         int err = rawlanes_next_block(f, lane, e);
         if (err)
             return err;
     }
-    uint64_t left = (lane->end - lane->at) / record * record;
+    uint64_t left = lane->end - lane->at;
     size_t n = left < sizeof lane->words ? (size_t)left : sizeof lane->words;
     int err = acre__trace_pread(f->fd, lane->words, n, lane->at, f->path, e);
     lane->at += n;
@@ -132,33 +151,39 @@ static int rawlanes_record(acre__raw_file *f, acre__raw_lane *lane, uint64_t r[A
     return 1;
 }
 
-static unsigned rawlanes_op(const uint64_t r[ACRE__RAW_WORDS])
-{
-    return (unsigned)(r[0] >> ACRE__RAW_TICK_BITS);
-}
-
 static uint64_t rawlanes_bits(uint64_t word, unsigned from, unsigned n)
 {
     return word >> from & ((UINT64_C(1) << n) - 1);
 }
 
-/* Passes over what was never completed: a zero op, or a CONT whose record is missing. */
+static unsigned rawlanes_op(const uint64_t r[ACRE__RAW_WORDS])
+{
+    return (unsigned)rawlanes_bits(r[0], ACRE__RAW_OP_SHIFT, 5);
+}
+
+static uint64_t rawlanes_address(const uint64_t r[ACRE__RAW_WORDS])
+{
+    return rawlanes_bits(r[0], 0, ACRE__RAW_ADDRESS_BITS);
+}
+
+/* Passes over what was never completed: a zero op, or followers whose record is missing. */
 static int rawlanes_whole_record(acre__raw_file *f, acre__raw_lane *lane,
                                  uint64_t r[ACRE__RAW_WORDS], acre_trace_error *e)
 {
     int got;
     while ((got = rawlanes_record(f, lane, r, e)) == 1) {
         unsigned op = rawlanes_op(r);
-        if (op != ACRE__RAW_NONE && op != ACRE__RAW_CONT)
+        if (op != ACRE__RAW_NONE && op != ACRE__RAW_CONT && op != ACRE__RAW_WIDE)
             return 1;
-        f->torn += (r[0] | r[1] | r[2]) != 0;
+        f->torn += (r[0] | r[1]) != 0;
     }
     return got;
 }
 
 /* ---- Events --------------------------------------------------------------------------------- */
 
-static void rawlanes_decode(acre__raw_event *event, const uint64_t r[ACRE__RAW_WORDS])
+static void rawlanes_decode(acre__raw_lane *lane, acre__raw_event *event,
+                            const uint64_t r[ACRE__RAW_WORDS])
 {
     static const uint8_t kinds[] = {
         [ACRE__RAW_MALLOC] = RAW_EVENT_BIRTH, [ACRE__RAW_CALLOC] = RAW_EVENT_BIRTH,
@@ -166,57 +191,63 @@ static void rawlanes_decode(acre__raw_event *event, const uint64_t r[ACRE__RAW_W
         [ACRE__RAW_ALIGNED] = RAW_EVENT_BIRTH, [ACRE__RAW_USABLE] = RAW_EVENT_OTHER,
         [ACRE__RAW_THREAD_START] = RAW_EVENT_OTHER, [ACRE__RAW_THREAD_EXIT] = RAW_EVENT_OTHER,
     };
-    unsigned op = rawlanes_op(r), above = ACRE__RAW_ADDRESS_BITS;
+    unsigned op = rawlanes_op(r), align = ACRE__RAW_ADDRESS_BITS;
+    lane->tick += r[1] >> 32;
     *event = (acre__raw_event){
-        .tick = rawlanes_bits(r[0], 0, ACRE__RAW_TICK_BITS),
-        .address = rawlanes_bits(r[1], 0, above),
-        .size = rawlanes_bits(r[2], 0, ACRE__RAW_SIZE_BITS),
-        .align_log2 = (uint8_t)rawlanes_bits(r[1], above, 6),
-        .flags = (uint16_t)rawlanes_bits(r[1], above + 6, 10),
+        .address = rawlanes_address(r),
+        .size = r[1] & UINT32_MAX,
+        .align_log2 = (uint8_t)rawlanes_bits(r[0], align, ACRE__RAW_ALIGN_BITS),
+        .flags = (uint16_t)rawlanes_bits(r[0], align + ACRE__RAW_ALIGN_BITS, ACRE__RAW_FLAG_BITS),
         .op = (uint8_t)op,
         .kind = kinds[op],
     };
 }
 
-/* Joins a record with its CONT; a REALLOC leaves its second half in the lane. */
-static void rawlanes_continue(acre__raw_lane *lane, acre__raw_event *event,
-                              const uint64_t cont[ACRE__RAW_WORDS])
+/* A REALLOC leaves its second half in the lane. */
+static void rawlanes_split(acre__raw_lane *lane, acre__raw_event *event, uint64_t old,
+                           uint64_t duration)
 {
-    event->size = cont[2];
-    if (event->op != ACRE__RAW_REALLOC)
-        return;
-    event->old = rawlanes_bits(cont[1], 0, ACRE__RAW_ADDRESS_BITS);
-    uint64_t after = event->tick + rawlanes_bits(cont[0], 0, ACRE__RAW_TICK_BITS);
-    if (!event->old || (event->flags & ACRE__RAW_FAILED)) {
-        event->tick = after; /* nothing ends */
+    event->old = old;
+    if (!old || (event->flags & ACRE__RAW_FAILED)) {
+        event->tick += duration; /* nothing ends */
         return;
     }
     lane->has_birth = event->address != 0; /* else realloc(p, 0), a free */
     lane->birth = *event;
-    lane->birth.tick = after;
+    lane->birth.tick += duration;
     event->kind = RAW_EVENT_END;
+}
+
+/* The record that follows in a lane, of the kind that must follow. */
+static int rawlanes_follower(acre__raw_file *f, acre__raw_lane *lane, unsigned op,
+                             uint64_t r[ACRE__RAW_WORDS], acre_trace_error *e)
+{
+    int got = rawlanes_record(f, lane, r, e);
+    if (got == 1 && rawlanes_op(r) == op)
+        return 0;
+    return got < 0 ? got : rawlanes_fail(f, e, lane->at, "record without its continuation before");
 }
 
 static int rawlanes_take(acre__raw_file *f, acre__raw_lane *lane, acre__raw_event *event,
                          acre_trace_error *e)
 {
-    uint64_t r[ACRE__RAW_WORDS], cont[ACRE__RAW_WORDS];
-    int got = rawlanes_whole_record(f, lane, r, e);
+    uint64_t r[ACRE__RAW_WORDS], more[ACRE__RAW_WORDS];
+    int got = rawlanes_whole_record(f, lane, r, e), err = 0;
     if (got != 1)
         return got;
-    uint64_t where = lane->at - (lane->n_words - lane->word + ACRE__RAW_WORDS) * sizeof *r;
-    if (rawlanes_op(r) > ACRE__RAW_CONT)
-        return rawlanes_fail(f, e, where, "unknown kind of record");
-    rawlanes_decode(event, r);
-    if (event->op != ACRE__RAW_REALLOC && event->size != ACRE__RAW_SIZE_ESCAPE)
-        return 1;
-    got = rawlanes_record(f, lane, cont, e);
-    if (got < 0)
-        return got;
-    if (got == 0 || rawlanes_op(cont) != ACRE__RAW_CONT)
-        return rawlanes_fail(f, e, where, "record without its continuation");
-    rawlanes_continue(lane, event, cont);
-    return 1;
+    if (rawlanes_op(r) > ACRE__RAW_WIDE)
+        return rawlanes_fail(f, e, lane->at, "unknown kind of record before");
+    rawlanes_decode(lane, event, r);
+    if (r[1] >> 32 == ACRE__RAW_ESCAPE && !(err = rawlanes_follower(f, lane, ACRE__RAW_WIDE, more, e)))
+        lane->tick = more[1];
+    if (!err && event->size == ACRE__RAW_ESCAPE &&
+        !(err = rawlanes_follower(f, lane, ACRE__RAW_WIDE, more, e)))
+        event->size = more[1];
+    event->tick = lane->tick;
+    if (!err && event->op == ACRE__RAW_REALLOC &&
+        !(err = rawlanes_follower(f, lane, ACRE__RAW_CONT, more, e)))
+        rawlanes_split(lane, event, rawlanes_address(more), more[1] >> 32);
+    return err ? err : 1;
 }
 
 int acre__raw_lane_next(acre__raw_file *f, acre__raw_lane *lane, acre__raw_event *event,
@@ -247,7 +278,7 @@ void acre__raw_file_rewind(acre__raw_file *f)
         if (!lane)
             continue;
         lane->block = lane->word = lane->n_words = 0;
-        lane->at = lane->end = lane->last_tick = 0;
+        lane->at = lane->end = lane->tick = lane->last_tick = 0;
         lane->has_birth = false;
     }
 }

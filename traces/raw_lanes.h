@@ -16,12 +16,14 @@ typedef struct acre__raw_event {
 } acre__raw_event;
 
 typedef struct acre__raw_lane {
-    uint64_t *blocks;           /* offsets; the size of each is in its head */
+    uint64_t *blocks;           /* offsets of full blocks, then of the buffer unless it is a copy */
     size_t n_blocks, room, block;
+    uint64_t buffer_at, buffer_seq, last_seq;
     uint64_t at, end;           /* what is left of the current block */
     uint64_t words[512 * ACRE__RAW_WORDS];
     size_t word, n_words;       /* what is left of what was read */
-    uint64_t last_tick;         /* time never runs back in a lane */
+    uint64_t tick;              /* of the last record */
+    uint64_t last_tick;         /* of the last event: time never runs back in a lane */
     acre__raw_event birth;      /* second half of a REALLOC */
     bool has_birth;
 } acre__raw_lane;

@@ -127,7 +127,7 @@ typedef struct acre_trace_writer acre_trace_writer;
 typedef struct acre_trace_options {
     uint64_t ticks_per_s;   /* resolution of stored times; 0 = store none */
     uint64_t wall_start_ns; /* 0 = unknown */
-    int level;              /* of zstd, 1..19; 0 = 19 */
+    int level;              /* of zstd, 1..19; 0 = 12, five times faster than 19 and 5 % larger */
 } acre_trace_options;
 
 /* Writes to "PATH.part", which becomes PATH in acre_trace_writer_finish(): nobody meets a half

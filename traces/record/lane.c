@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,8 +17,7 @@
 
 enum {
     LANE_MAX = 16384,
-    LANE_ROUNDS = 3, /* of destructors that our own lets pass, so as to be the last */
-    LANE_WORDS_OF_HEAD = sizeof(acre__raw_block) / sizeof(uint64_t)
+    LANE_ROUNDS = 3 /* of destructors that our own lets pass, so as to be the last */
 };
 
 /* In a mapping that a forked child finds cleared. */
@@ -88,18 +88,32 @@ static record_lane *lane_take(void)
 
 /* ---- Room ----------------------------------------------------------------------------------- */
 
-static bool lane_next_block(record_lane *lane)
+static uint64_t *lane_records(const record_lane *lane)
 {
-    size_t bytes = lane->block ? ACRE__RAW_BLOCK : ACRE__RAW_GRAIN;
-    uint64_t *block = acre__record_claim(lane->id, bytes);
-    if (!block)
+    return (uint64_t *)(lane->buffer + 1);
+}
+
+static bool lane_map(record_lane *lane)
+{
+    lane->buffer = acre__record_map_buffer(lane->id);
+    if (!lane->buffer)
         return false;
-    if (lane->block)
-        munmap(lane->block, lane->block_bytes);
-    lane->block = block;
-    lane->block_bytes = bytes;
-    lane->cur = block + LANE_WORDS_OF_HEAD;
-    lane->end = block + bytes / sizeof *block;
+    lane->cur = lane_records(lane);
+    lane->end = (uint64_t *)((char *)lane->buffer + ACRE__RAW_BLOCK);
+    return true;
+}
+
+/* Appends the buffer to the file and begins anew.  Clearing comes before the new seq, so a kill in
+ * between leaves a buffer that is known to be a copy. */
+static bool lane_flush(record_lane *lane)
+{
+    uint64_t *records = lane_records(lane);
+    if (!acre__record_append(lane->buffer))
+        acre__record_lost((uint64_t)(lane->cur - records) / ACRE__RAW_WORDS);
+    memset(records, 0, (size_t)((char *)lane->end - (char *)records));
+    lane->buffer->start_tick = lane->last;
+    __atomic_store_n(&lane->buffer->seq, lane->buffer->seq + 1, __ATOMIC_RELEASE);
+    lane->cur = records;
     return true;
 }
 
@@ -133,7 +147,7 @@ static bool lane_find_room(record_thread *thread, size_t words)
     if (lane->tid == 0)
         return false;
     words += fresh ? ACRE__RAW_WORDS : 0;
-    return lane_has_room(lane, words) || lane_next_block(lane);
+    return lane_has_room(lane, words) || (lane->buffer ? lane_flush(lane) : lane_map(lane));
 }
 
 /* The slow way: false if there is nowhere to store. */
@@ -152,7 +166,7 @@ static bool lane_make_room(record_thread *thread, size_t words, uint64_t stamp)
     thread->busy = false;
     errno = saved;
     if (!room)
-        acre__record_lost();
+        acre__record_lost(1);
     return room;
 }
 
@@ -172,47 +186,94 @@ static uint64_t *lane_reserve(size_t n, uint64_t stamp)
 /* ---- Records -------------------------------------------------------------------------------- */
 
 /* The word with the op goes last: until then the record is not there. */
-static void lane_store(uint64_t *r, unsigned op, uint64_t ticks, uint64_t word1, uint64_t word2)
+static void lane_store(uint64_t *r, uint64_t word0, uint32_t ticks, uint32_t size)
 {
-    r[1] = word1;
-    r[2] = word2;
-    __atomic_store_n(r, (uint64_t)op << ACRE__RAW_TICK_BITS | ticks, __ATOMIC_RELEASE);
+    r[1] = (uint64_t)ticks << 32 | size;
+    __atomic_store_n(r, word0, __ATOMIC_RELEASE);
 }
 
-static uint64_t lane_word1(const void *p, unsigned align_log2, unsigned flags)
+static uint64_t lane_word0(unsigned op, const void *p, unsigned align_log2, unsigned flags)
 {
+    uint64_t above = op << (ACRE__RAW_ALIGN_BITS + ACRE__RAW_FLAG_BITS) |
+                     flags << ACRE__RAW_ALIGN_BITS | align_log2;
     uint64_t mask = (UINT64_C(1) << ACRE__RAW_ADDRESS_BITS) - 1;
-    return ((uintptr_t)p & mask) | (uint64_t)(align_log2 | flags << 6) << ACRE__RAW_ADDRESS_BITS;
+    return ((uintptr_t)p & mask) | above << ACRE__RAW_ADDRESS_BITS;
 }
 
-/* The first event of a process is stamped before its file has a base. */
-static uint64_t lane_ticks(uint64_t stamp)
+static void lane_store_wide(uint64_t *r, uintptr_t what, uint64_t value)
 {
-    uint64_t base = acre__record_base();
-    return stamp > base ? stamp - base : 0;
+    r[1] = value;
+    __atomic_store_n(r, lane_word0(ACRE__RAW_WIDE, (const void *)what, 0, 0), __ATOMIC_RELEASE);
+}
+
+/* Ticks since the record before; what comes before it (a first event, or clocks of two processors
+ * that differ) happens at the same tick. */
+static uint64_t lane_advance(record_lane *lane, uint64_t stamp)
+{
+    uint64_t tick = stamp - acre__record_base(), since = tick - lane->last;
+    if (RECORD_UNLIKELY((int64_t)tick < 0 || (int64_t)since < 0))
+        return 0;
+    lane->last = tick;
+    return since;
+}
+
+static uint32_t lane_narrow(uint64_t value)
+{
+    return value < ACRE__RAW_ESCAPE ? (uint32_t)value : ACRE__RAW_ESCAPE;
+}
+
+typedef struct lane_event {
+    uint64_t word0, tick, size, cont; /* cont: CONT's word 0, or 0 */
+    uint32_t duration;
+} lane_event;
+
+/* An event whose tick difference or size does not fit: the tick is written in full. */
+static __attribute__((noinline)) void lane_put_wide(const lane_event *event)
+{
+    uint64_t *r = lane_reserve(4, event->tick + acre__record_base()), *next = r;
+    if (!r)
+        return;
+    lane_store_wide(next += ACRE__RAW_WORDS, 0, event->tick);
+    if (event->size >= ACRE__RAW_ESCAPE)
+        lane_store_wide(next += ACRE__RAW_WORDS, 1, event->size);
+    if (event->cont)
+        lane_store(next += ACRE__RAW_WORDS, event->cont, event->duration, 0);
+    lane_store(r, event->word0, ACRE__RAW_ESCAPE, lane_narrow(event->size));
 }
 
 void acre__record_event(unsigned op, uint64_t stamp, const void *p, unsigned align_log2,
                         unsigned flags, uint64_t size)
 {
-    bool large = size >= ACRE__RAW_SIZE_ESCAPE;
-    uint64_t *r = lane_reserve(large ? 2 : 1, stamp);
+    uint64_t *r = lane_reserve(1, stamp), word0 = lane_word0(op, p, align_log2, flags);
     if (!r)
         return;
-    if (RECORD_UNLIKELY(large))
-        lane_store(r + ACRE__RAW_WORDS, ACRE__RAW_CONT, 0, 0, size);
-    lane_store(r, op, lane_ticks(stamp), lane_word1(p, align_log2, flags),
-               large ? ACRE__RAW_SIZE_ESCAPE : size);
+    record_lane *lane = acre__record_thread.lane;
+    uint64_t since = lane_advance(lane, stamp);
+    if (RECORD_UNLIKELY(since >= ACRE__RAW_ESCAPE || size >= ACRE__RAW_ESCAPE)) {
+        lane->cur = r; /* give it back */
+        lane_put_wide(&(lane_event){word0, lane->last, size, 0, 0});
+        return;
+    }
+    lane_store(r, word0, (uint32_t)since, (uint32_t)size);
 }
 
 void acre__record_realloc(uint64_t start, uint64_t end, const void *p, unsigned flags,
                           const void *old, uint64_t size)
 {
-    uint64_t *r = lane_reserve(2, start);
+    uint64_t *r = lane_reserve(2, start), word0 = lane_word0(ACRE__RAW_REALLOC, p, 0, flags);
+    uint64_t cont = lane_word0(ACRE__RAW_CONT, old, 0, 0);
     if (!r)
         return;
-    lane_store(r + ACRE__RAW_WORDS, ACRE__RAW_CONT, end - start, lane_word1(old, 0, 0), size);
-    lane_store(r, ACRE__RAW_REALLOC, lane_ticks(start), lane_word1(p, 0, flags), 0);
+    record_lane *lane = acre__record_thread.lane;
+    uint64_t since = lane_advance(lane, start);
+    uint32_t duration = lane_narrow(end - start);
+    if (RECORD_UNLIKELY(since >= ACRE__RAW_ESCAPE || size >= ACRE__RAW_ESCAPE)) {
+        lane->cur = r;
+        lane_put_wide(&(lane_event){word0, lane->last, size, cont, duration});
+        return;
+    }
+    lane_store(r + ACRE__RAW_WORDS, cont, duration, 0);
+    lane_store(r, word0, (uint32_t)since, (uint32_t)size);
 }
 
 /* ---- The end of a thread -------------------------------------------------------------------- */

@@ -86,7 +86,7 @@ static void rawstart_fill(acre__raw_header *h)
 #if defined __aarch64__
     __asm__ volatile("mrs %0, cntfrq_el0" : "=r"(h->hz));
 #endif
-    h->next_block = ACRE__RAW_GRAIN;
+    h->next_block = ACRE__RAW_BLOCK;
     ssize_t n = readlink("/proc/self/exe", h->exe, sizeof h->exe - 1);
     h->exe[n > 0 ? n : 0] = '\0';
     rawstart_command(h->command, sizeof h->command);
@@ -172,10 +172,10 @@ uint64_t acre__record_base(void)
     return rawstart_base;
 }
 
-void acre__record_lost(void)
+void acre__record_lost(uint64_t events)
 {
     if (rawstart_header)
-        __atomic_fetch_add(&rawstart_header->lost, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&rawstart_header->lost, events, __ATOMIC_RELAXED);
 }
 
 /* A second moment in both clocks; the converter takes the rate of the ticks from the two. */
@@ -185,28 +185,53 @@ static void rawstart_tell_time(void)
     rawstart_header->end_ticks = acre__record_clock();
 }
 
-uint64_t *acre__record_claim(uint32_t lane, size_t bytes)
+/* Opens the file and claims a block of it: the descriptor, or -1. */
+static int rawstart_claim(uint64_t *at)
 {
-    int saved = errno, fd = open(rawstart_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    uint64_t *words = NULL;
-    if (fd >= 0) {
-        uint64_t at = __atomic_fetch_add(&rawstart_header->next_block, bytes, __ATOMIC_RELAXED);
-        words = rawstart_map(fd, at, bytes);
-        close(fd);
-    }
-    errno = saved;
-    if (!words)
+    int fd = open(rawstart_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd >= 0)
+        *at = __atomic_fetch_add(&rawstart_header->next_block, ACRE__RAW_BLOCK, __ATOMIC_RELAXED);
+    return fd;
+}
+
+acre__raw_block *acre__record_map_buffer(uint32_t lane)
+{
+    uint64_t at;
+    int fd = rawstart_claim(&at);
+    if (fd < 0)
         return NULL;
-#ifdef MADV_POPULATE_WRITE
-    if (bytes > ACRE__RAW_GRAIN)
-        madvise(words, bytes, MADV_POPULATE_WRITE); /* cheaper than a fault a page */
-#endif
-    acre__raw_block *head = (acre__raw_block *)words;
-    *head = (acre__raw_block){ACRE__RAW_BLOCK_MAGIC, lane, (uint32_t)bytes, 0,
-                              {0}};
+    acre__raw_block *buffer = rawstart_map(fd, at, ACRE__RAW_BLOCK);
+    close(fd);
+    if (buffer)
+        *buffer = (acre__raw_block){ACRE__RAW_BUFFER_MAGIC, lane, 1, 0, {0}};
+    return buffer;
+}
+
+static bool rawstart_pwrite(int fd, const void *data, size_t n, uint64_t at)
+{
+    for (size_t done = 0; done < n;) {
+        ssize_t put = pwrite(fd, (const char *)data + done, n - done, (off_t)(at + done));
+        if (put <= 0 && !(put < 0 && errno == EINTR))
+            return false;
+        done += put > 0 ? (size_t)put : 0;
+    }
+    return true;
+}
+
+bool acre__record_append(const acre__raw_block *buffer)
+{
+    uint64_t at;
+    acre__raw_block head = *buffer;
+    head.magic = ACRE__RAW_FULL_MAGIC;
+    int fd = rawstart_claim(&at);
+    if (fd < 0)
+        return false;
+    /* The head goes last: without it the block does not count, and the buffer still does. */
+    bool stored = rawstart_pwrite(fd, buffer + 1, ACRE__RAW_BLOCK - sizeof head, at + sizeof head) &&
+                  rawstart_pwrite(fd, &head, sizeof head, at);
+    close(fd);
     rawstart_tell_time();
-    errno = saved;
-    return words;
+    return stored;
 }
 
 __attribute__((destructor)) static void rawstart_at_exit(void)

@@ -29,12 +29,12 @@
 /* ---- Lanes ---------------------------------------------------------------------------------- */
 
 typedef struct record_lane {
-    uint64_t *cur, *end; /* where the next record goes, and the end of the block */
-    uint64_t *block;     /* the mapped block, NULL = none yet */
-    size_t block_bytes;
+    uint64_t *cur, *end;     /* where the next record goes, and the end of the buffer */
+    uint64_t last;           /* tick of the record before */
+    acre__raw_block *buffer; /* the mapped buffer, NULL = none yet */
     uint32_t id;
-    int tid;             /* the kernel's id of the thread that writes it */
-    bool exiting;        /* that thread is past its last destructor */
+    int tid;                 /* the kernel's id of the thread that writes it */
+    bool exiting;            /* that thread is past its last destructor */
 } record_lane;
 
 typedef struct record_thread {
@@ -60,9 +60,11 @@ RECORD_HIDDEN void acre__record_realloc(uint64_t start, uint64_t end, const void
 RECORD_HIDDEN bool acre__record_start(void);
 /* Forgets the parent's file if this process was forked. */
 RECORD_HIDDEN void acre__record_forked(void);
-/* Claims and maps a block of the file: its address, or NULL. */
-RECORD_HIDDEN uint64_t *acre__record_claim(uint32_t lane, size_t bytes);
-RECORD_HIDDEN void acre__record_lost(void);
+/* Maps a new buffer of the file, zeroed but for its head: its address, or NULL. */
+RECORD_HIDDEN acre__raw_block *acre__record_map_buffer(uint32_t lane);
+/* Appends a copy of a full buffer to the file; false if it could not be stored. */
+RECORD_HIDDEN bool acre__record_append(const acre__raw_block *buffer);
+RECORD_HIDDEN void acre__record_lost(uint64_t events);
 /* Ticks of the stamp 0. */
 RECORD_HIDDEN uint64_t acre__record_base(void);
 
@@ -96,12 +98,16 @@ RECORD_HIDDEN size_t acre__bootstrap_rest(const void *p);
 
 /* ---- Clock ---------------------------------------------------------------------------------- */
 
-/* Reads the clock after every load before it: an end must not be stamped before the load that
- * brought the pointer from another thread, nor a birth before the allocator's loads. */
+extern char __libc_single_threaded __attribute__((weak));
+
+/* With threads, reads the clock after every load before it: an end must not be stamped before the
+ * load that brought the pointer from another thread, nor a birth before the allocator's loads. */
 static inline uint64_t acre__record_clock(void)
 {
 #if defined __x86_64__
     unsigned cpu;
+    if (&__libc_single_threaded && __libc_single_threaded)
+        return __builtin_ia32_rdtsc(); /* half the price */
     return __builtin_ia32_rdtscp(&cpu);
 #elif defined __aarch64__
     uint64_t ticks;
