@@ -25,10 +25,10 @@ static bool library_found(const char *name)
            WEXITSTATUS(status) == 0;
 }
 
-/* Beside the executable, or one folder up (tests lie deeper), or where libraries are. */
+/* Beside the executable, above it (tests lie deeper), as installed, or where libraries are. */
 static void *library_boost(void)
 {
-    static const char *const where[] = {"", "../", "../../"};
+    static const char *const where[] = {"", "../", "../../", "../lib/acre/"};
     char self[PATH_MAX], path[2 * PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     if (n > 0) {
