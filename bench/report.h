@@ -18,7 +18,12 @@
  * wrong, or what is missing, is acre_report_message(). */
 int acre_report_write(const char *dir, FILE *summary);
 
-/* One line about the last call of acre_report_write in this thread, "FILE:LINE: what" where it
+/* Draws the pictures of a report that has been written as DIR/data/NAME.png as well, on white and
+ * twice as large, for a README.  0; ENOENT without the plots folder or gnuplot, or another errno,
+ * with acre_report_message(). */
+int acre_report_draw_png(const char *dir);
+
+/* One line about the last call of the above in this thread, "FILE:LINE: what" where it
  * concerns a line; "" if there is nothing to say.  Valid until the next call. */
 const char *acre_report_message(void);
 

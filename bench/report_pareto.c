@@ -78,8 +78,9 @@ static void pareto_mark_front(pareto_point *point, size_t n)
         for (size_t k = 0; k < n && point[i].front; k++) {
             const report_algorithm *b = point[k].a;
             bool better = b->warm.value < a->warm.value || b->memory < a->memory;
+            bool worse = b->warm.value > a->warm.value || b->memory > a->memory;
 
-            if (point[k].whole && better && b->warm.value <= a->warm.value && b->memory <= a->memory)
+            if (point[k].whole && better && !worse)
                 point[i].front = false;
         }
     }

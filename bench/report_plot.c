@@ -10,6 +10,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -88,20 +89,21 @@ static int plot_spawn(const char *log, char *const argv[], int *status)
     return error;
 }
 
-/* The script NAME.gp on DIR/data/DATA to DIR/data/OUT.  Answers an errno if gnuplot cannot be
- * started; a script that fails leaves no picture and a line in DIR/data/gnuplot.log. */
-static int plot_run(const report_model *m, const char *name, const char *data, const char *out)
+/* The script NAME.gp on DIR/data/DATA.dat to DIR/data/NAME.FORMAT.  Answers an errno if gnuplot
+ * cannot be started; a script that fails leaves no picture and a line in DIR/data/gnuplot.log. */
+static int plot_run(const report_model *m, const char *name, const char *data, const char *format)
 {
     char dir[4096], from[4096], script[8192], variables[16384], log[4096], path[4096];
     char *const argv[] = {"gnuplot", "--default-settings", "-e", variables, script, NULL};
     int status = 0, error;
 
-    snprintf(path, sizeof path, "%s/data/%s", m->dir, out);
+    snprintf(path, sizeof path, "%s/data/%s.%s", m->dir, name, format);
     snprintf(log, sizeof log, "%s/data/gnuplot.log", m->dir);
     plot_quote(dir, sizeof dir, m->dir);
     plot_quote(from, sizeof from, acre__report_datadir());
     snprintf(variables, sizeof variables,
-             "DATA='%s/data/%s'; OUT='%s/data/%s'; STYLE_DIR='%s'", dir, data, dir, out, from);
+             "DATA='%s/data/%s.dat'; OUT='%s/data/%s.%s'; FORMAT='%s'; STYLE_DIR='%s'", dir, data,
+             dir, name, format, format, from);
     snprintf(script, sizeof script, "%s/%s.gp", acre__report_datadir(), name);
     error = plot_spawn(log, argv, &status);
     if (!error && status != 0) {
@@ -170,26 +172,40 @@ static void plot_clean(const report_model *m)
     remove(path);
 }
 
-static void plot_picture(const report_model *m, const char *name)
+static void plot_drop_empty_log(const report_model *m)
 {
-    char data[256], out[256], path[4096];
+    char path[4096];
+    struct stat st;
 
-    snprintf(data, sizeof data, "%s.dat", name);
-    snprintf(out, sizeof out, "%s.svg", name);
-    snprintf(path, sizeof path, "%s/data/%s", m->dir, data);
-    if (access(path, R_OK) == 0)
-        plot_run(m, name, data, out);
+    snprintf(path, sizeof path, "%s/data/gnuplot.log", m->dir);
+    if (stat(path, &st) == 0 && st.st_size == 0)
+        remove(path);
+}
+
+/* Every picture whose data are there. */
+static int plot_pictures(const report_model *m, const char *format)
+{
+    char path[4096];
+    int error = 0;
+
+    for (size_t i = 0; i < acre__report_n_pictures && !error; i++) {
+        const char *name = acre__report_pictures[i].name;
+
+        snprintf(path, sizeof path, "%s/data/%s.dat", m->dir, name);
+        if (access(path, R_OK) == 0)
+            error = plot_run(m, name, name, format);
+    }
+    return error;
 }
 
 int acre__report_plot(report_model *m)
 {
-    char log[4096];
     int error;
 
     plot_clean(m);
     if (!plot_has_scripts())
         return 0;
-    error = plot_run(m, "colours", "algorithms.dat", "colours.dat");
+    error = plot_run(m, "colours", "algorithms", "dat");
     if (error) {
         acre__report_say(0, "no pictures: gnuplot cannot be started: %s (Debian: gnuplot-nox)",
                          strerror(error));
@@ -197,12 +213,22 @@ int acre__report_plot(report_model *m)
     }
     m->pictures = true;
     plot_read_colours(m);
-    for (size_t i = 0; i < acre__report_n_pictures; i++)
-        plot_picture(m, acre__report_pictures[i].name);
-    snprintf(log, sizeof log, "%s/data/gnuplot.log", m->dir);
-    if (!*acre_report_message())
-        remove(log);
+    plot_pictures(m, "svg");
+    plot_drop_empty_log(m);
     return 0;
+}
+
+int acre_report_draw_png(const char *dir)
+{
+    report_model m = {.dir = dir};
+    int error;
+
+    acre__report_say(0, "%s", "");
+    if (!plot_has_scripts())
+        return ENOENT;
+    error = plot_pictures(&m, "png");
+    plot_drop_empty_log(&m);
+    return error ? acre__report_say(error, "gnuplot cannot be started: %s", strerror(error)) : 0;
 }
 
 /* Inline SVG ------------------------------------------------------------------------------ */

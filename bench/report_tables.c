@@ -89,8 +89,8 @@ static void table_strip(FILE *out, const report_model *m, const report_algorithm
 {
     const report_ratio *r = &a->warm;
 
-    fprintf(out, "<span class=\"strip\" aria-hidden=\"true\"><i class=\"one\" style=\"left:%.1f%%\">"
-            "</i>", table_at(s, 1));
+    fprintf(out, "<span class=\"strip\" aria-hidden=\"true\">"
+            "<i class=\"one\" style=\"left:%.1f%%\"></i>", table_at(s, 1));
     if (isfinite(m->noise_floor))
         fprintf(out, "<i class=\"floor\" style=\"left:%.1f%%;right:%.1f%%\"></i>",
                 table_at(s, 1 / m->noise_floor), 100 - table_at(s, m->noise_floor));
@@ -190,8 +190,8 @@ void acre__report_table_ranking(FILE *out, const report_model *m)
     };
     table_scale scale = table_find_scale(m);
 
-    fputs("<table class=\"ranking sortable\"><caption><span>Ranking by warm time per operation, against ",
-          out);
+    fputs("<table class=\"ranking sortable\"><caption><span>"
+          "Ranking by warm time per operation, against ", out);
     acre__report_escape(out, m->algorithm[m->reference].name);
     fputs(". Smaller is better in every column.</span></caption>\n<thead><tr>", out);
     for (size_t i = 0; i < sizeof column / sizeof *column; i++)
@@ -297,8 +297,8 @@ static void table_time_row(FILE *out, const report_model *m, size_t t)
 
 void acre__report_table_time(FILE *out, const report_model *m)
 {
-    fputs("<table class=\"matrix\"><caption><span>Warm time in ns per operation, gross: median over "
-          "blocks. Subtract the harness column for net.</span></caption>\n", out);
+    fputs("<table class=\"matrix\"><caption><span>"
+          "Warm time in ns per operation, gross: median over blocks. Subtract the harness column for net.</span></caption>\n", out);
     table_head_algorithms(out, m, "<th scope=\"col\" class=\"slant\"><span>harness</span></th>");
     for (size_t t = 0; t < m->n_traces; t++)
         table_time_row(out, m, t);
@@ -323,8 +323,8 @@ static void table_memory_row(FILE *out, const report_model *m, size_t t)
 
 void acre__report_table_memory(FILE *out, const report_model *m)
 {
-    fputs("<table class=\"matrix\"><caption><span>Memory needed over the peak of live bytes: smallest "
-          "segment; for mallocs, growth of resident memory.</span></caption>\n", out);
+    fputs("<table class=\"matrix\"><caption><span>"
+          "Memory needed over the peak of live bytes: smallest segment; for mallocs, growth of resident memory.</span></caption>\n", out);
     table_head_algorithms(out, m, "");
     for (size_t t = 0; t < m->n_traces; t++)
         table_memory_row(out, m, t);
@@ -380,8 +380,8 @@ void acre__report_table_traces(FILE *out, const report_model *m)
 {
     size_t bump = table_find(m, "bump");
 
-    fputs("<table class=\"plain\"><caption><span>What was replayed, and the cost of replaying in ns per "
-          "operation: null answers a constant, bump only advances. The share is the harness's part "
+    fputs("<table class=\"plain\"><caption><span>"
+          "What was replayed, and the cost of replaying in ns per operation: null answers a constant, bump only advances. The share is the harness's part "
           "of the reference's time.</span></caption>\n<thead><tr><th scope=\"col\">Trace</th>"
           "<th scope=\"col\">Program</th><th scope=\"col\">Operations</th>"
           "<th scope=\"col\">Objects</th><th scope=\"col\">Peak live</th>"

@@ -10,7 +10,7 @@
 
 typedef struct report_arguments {
     const char *dir;
-    bool quiet;
+    bool quiet, png;
 } report_arguments;
 
 static error_t report_parse(int key, char *arg, struct argp_state *state)
@@ -20,6 +20,9 @@ static error_t report_parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case 'q':
         a->quiet = true;
+        return 0;
+    case 'p':
+        a->png = true;
         return 0;
     case ARGP_KEY_ARG:
         if (a->dir)
@@ -36,6 +39,7 @@ static error_t report_parse(int key, char *arg, struct argp_state *state)
 int cmd_report(int argc, char **argv)
 {
     static const struct argp_option options[] = {
+        {"png", 'p', NULL, 0, "draw the pictures as DIR/data/NAME.png, too", 0},
         {"quiet", 'q', NULL, 0, "do not print the ranking", 0},
         {0},
     };
@@ -57,5 +61,7 @@ int cmd_report(int argc, char **argv)
         return cli_fail("%s", acre_report_message());
     if (*acre_report_message())
         fprintf(stderr, "acre: %s\n", acre_report_message());
+    if (arguments.png && acre_report_draw_png(arguments.dir))
+        return cli_fail("%s", acre_report_message());
     return 0;
 }
