@@ -105,9 +105,9 @@ static inline void seq_raise_high(const acre_region *r, uint32_t unit)
 /* ---- allocating ---- */
 
 /* Units to skip in block u so that the payload is aligned. */
-static inline uint32_t seq_skip(const acre_region *r, uint32_t u, size_t align)
+static inline uint64_t seq_skip(const acre_region *r, uint32_t u, size_t align)
 {
-    return (uint32_t)((-(uintptr_t)seq_payload(r, u) & (align - 1)) / SEQ_UNIT);
+    return (-(uintptr_t)seq_payload(r, u) & (align - 1)) / SEQ_UNIT;
 }
 
 /* Cut n units, `front` units behind its start, out of the free block u that follows `before`. */
@@ -136,9 +136,9 @@ static uint32_t seq_take(const acre_region *r, uint64_t n, size_t align)
     uint32_t before = 0;
     for (uint32_t u = seq_of(r)->root; u; ) {
         seq_block b = *seq_at(r, u);
-        uint32_t front = align > ACRE_ALIGN_MIN ? seq_skip(r, u, align) : 0;
+        uint64_t front = align > ACRE_ALIGN_MIN ? seq_skip(r, u, align) : 0;
         if (b.units >= n + front)
-            return seq_cut(r, before, u, front, (uint32_t)n);
+            return seq_cut(r, before, u, (uint32_t)front, (uint32_t)n);
         before = u;
         u = b.next;
     }

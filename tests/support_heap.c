@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/support_heap.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+void test_skip_flags(const acre_algorithm *a, uint32_t flags)
+{
+    if (a->flags & flags)
+        acre_test_skip("%s %s", a->name,
+                       a->flags & flags & ACRE_REFERENCE ? "is a reference, not a heap"
+                                                         : "never gives back");
+}
+
+acre_segment *test_segment(const acre_algorithm *a, size_t size, size_t capacity)
+{
+    acre_segment *s = NULL;
+    int e = acre_segment_create(&s, ACRE_HEAP, NULL,
+                                &(acre_segment_options){.size = size, .capacity = capacity,
+                                                        .algorithm = a});
+    ACRE_CHECK(e == 0, "%s", acre_strerror(e));
+    return s;
+}
+
+acre_heap *test_heap(const acre_algorithm *a, size_t size)
+{
+    return acre_segment_heap(test_segment(a, size, 0));
+}
+
+static unsigned char pattern_byte(uint64_t key, size_t i)
+{
+    return (unsigned char)((key * 0x9e3779b97f4a7c15u >> 32) + i * 151 + (i >> 8));
+}
+
+void test_fill(void *p, size_t n, uint64_t key)
+{
+    for (size_t i = 0; i < n; i++)
+        ((unsigned char *)p)[i] = pattern_byte(key, i);
+}
+
+bool test_filled(const void *p, size_t n, uint64_t key)
+{
+    for (size_t i = 0; i < n; i++)
+        if (((const unsigned char *)p)[i] != pattern_byte(key, i))
+            return false;
+    return true;
+}
+
+void test_sound(acre_heap *h)
+{
+    acre_damage d = {0};
+    int e = acre_heap_check(h, &d);
+    ACRE_CHECK(e == 0, "%s: %s (%s at %llu)", acre_heap_algorithm(h)->name, acre_strerror(e),
+               d.rule ? d.rule : "-", (unsigned long long)d.offset);
+}
+
+const char *test_name(void)
+{
+    static char name[64];
+    static unsigned count;
+    snprintf(name, sizeof name, "test-%d-%u", (int)getpid(), count++);
+    return name;
+}
+
+size_t test_pick(enum test_order order, size_t i, size_t n)
+{
+    if (order == TEST_MIXED)
+        return i % 2 ? n - 1 - i / 2 : i / 2;
+    return order == TEST_DIRECT ? i : n - 1 - i;
+}

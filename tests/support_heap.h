@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* support_heap.h: what tests of heaps share: making one, patterns, conformance suites. */
+#ifndef ACRE_TESTS_SUPPORT_HEAP_H
+#define ACRE_TESTS_SUPPORT_HEAP_H
+
+#include "tests/acre_test.h"
+#include <acre.h>
+
+/* One test of a conformance suite: a plain function of the algorithm.  A file lists its cases as
+ *     #define CASES(X, a) X(a, one) X(a, two)
+ *     #define ACRE_ALGORITHM(a) CASES(TEST_CASE, a)
+ *     #include "alloc/algorithms.def"
+ * and each algorithm gets them as a suite of its own name. */
+#define TEST_CASE(a, name) \
+    ACRE_TEST(a, name) { name(acre_algorithm_find(#a)); }
+
+/* Skip algorithms with any of these flags. */
+void test_skip_flags(const acre_algorithm *a, uint32_t flags);
+/* Skip algorithms without this optional method. */
+#define TEST_NEEDS(a, method)     \
+    do {                          \
+        if (!(a)->method)         \
+            acre_test_skip("%s has no " #method "()", (a)->name); \
+    } while (0)
+
+/* A heap of `size` bytes in this process's memory, that may grow to `capacity` (0: size). */
+acre_segment *test_segment(const acre_algorithm *a, size_t size, size_t capacity);
+acre_heap *test_heap(const acre_algorithm *a, size_t size);
+
+/* Fill p with, and check for, a pattern that depends on the key and the position. */
+void test_fill(void *p, size_t n, uint64_t key);
+bool test_filled(const void *p, size_t n, uint64_t key);
+
+/* Fail unless the heap's check passes. */
+void test_sound(acre_heap *h);
+
+/* A name for shared memory that no other test has. */
+const char *test_name(void);
+
+/* Blocks, in an order of freeing. */
+enum test_order { TEST_DIRECT, TEST_REVERSE, TEST_MIXED, TEST_ORDERS };
+size_t test_pick(enum test_order order, size_t i, size_t n);
+
+#endif
