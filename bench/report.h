@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* From results to an answer: ranking, data files, pictures, one page.
  *
- * Reads DIR/results.jsonl (one JSON object a line, kinds in bench/README.md) and writes
+ * Reads DIR/results.jsonl (one JSON object a line; its kinds are in plots/README.md) and writes
  *     DIR/data/NAME.dat    the numbers behind each picture
  *     DIR/data/NAME.svg    the pictures, by gnuplot from plots/NAME.gp
  *     DIR/index.html       one self-contained page with all of it

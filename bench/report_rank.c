@@ -10,8 +10,8 @@
  *     over these traces is 1; it says nothing about other programs.  That an algorithm is faster
  *     on one trace and slower on another is no noise, so the log ratios are aligned first: each
  *     trace's median is moved to the mean of all (aligned ranks: Hodges and Lehmann 1962).  The
- *     run that is its trace's median has become exact by that and is left out.  Of 3000 simulated comparisons
- *     without a difference (3 to 10 blocks, heavy tails) 0.2 to 0.5 % had p below 0.01;
+ *     run that is its trace's median has become exact by that and is left out.  Of 3000 simulated
+ *     comparisons without a difference (3 to 10 blocks, heavy tails) 0.2 to 0.5 % had p below 0.01;
  *   - the difference is more than 2 %, more than 3 MADs of the blocks, and more than the A/A
  *     noise floor: how far the reference seems to be from itself. */
 #include "bench/report_model.h"

@@ -298,7 +298,8 @@ static void table_time_row(FILE *out, const report_model *m, size_t t)
 void acre__report_table_time(FILE *out, const report_model *m)
 {
     fputs("<table class=\"matrix\"><caption><span>"
-          "Warm time in ns per operation, gross: median over blocks. Subtract the harness column for net.</span></caption>\n", out);
+          "Warm time in ns per operation, gross: median over blocks. Subtract the harness column "
+          "for net.</span></caption>\n", out);
     table_head_algorithms(out, m, "<th scope=\"col\" class=\"slant\"><span>harness</span></th>");
     for (size_t t = 0; t < m->n_traces; t++)
         table_time_row(out, m, t);
@@ -324,7 +325,8 @@ static void table_memory_row(FILE *out, const report_model *m, size_t t)
 void acre__report_table_memory(FILE *out, const report_model *m)
 {
     fputs("<table class=\"matrix\"><caption><span>"
-          "Memory needed over the peak of live bytes: smallest segment; for mallocs, growth of resident memory.</span></caption>\n", out);
+          "Memory needed over the peak of live bytes: smallest segment; for mallocs, growth of "
+          "resident memory.</span></caption>\n", out);
     table_head_algorithms(out, m, "");
     for (size_t t = 0; t < m->n_traces; t++)
         table_memory_row(out, m, t);
@@ -381,8 +383,9 @@ void acre__report_table_traces(FILE *out, const report_model *m)
     size_t bump = table_find(m, "bump");
 
     fputs("<table class=\"plain\"><caption><span>"
-          "What was replayed, and the cost of replaying in ns per operation: null answers a constant, bump only advances. The share is the harness's part "
-          "of the reference's time.</span></caption>\n<thead><tr><th scope=\"col\">Trace</th>"
+          "What was replayed, and the cost of replaying in ns per operation: null answers a "
+          "constant, bump only advances. The share is the harness's part of the reference's time."
+          "</span></caption>\n<thead><tr><th scope=\"col\">Trace</th>"
           "<th scope=\"col\">Program</th><th scope=\"col\">Operations</th>"
           "<th scope=\"col\">Objects</th><th scope=\"col\">Peak live</th>"
           "<th scope=\"col\">null</th><th scope=\"col\">null, cold</th>"

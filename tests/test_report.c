@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: MIT */
+/* The report on synthetic results (tests/data/results-sample.jsonl, made by the script beside it):
+ * what must be on the page, what must never be, and that rankings are the right numbers. */
+#include "bench/report.h"
+#include "tests/acre_test.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char sample_path[] = "tests/data/results-sample.jsonl";
+
+/* Files ----------------------------------------------------------------------------------- */
+
+static char *slurp(const char *path)
+{
+    FILE *in = fopen(path, "r");
+    char *text = NULL;
+    size_t room = 0;
+
+    if (in) {
+        if (getdelim(&text, &room, '\0', in) < 0) {
+            free(text);
+            text = calloc(1, 1);
+        }
+        fclose(in);
+    }
+    return text;
+}
+
+static char *slurp_in(const char *dir, const char *name)
+{
+    char path[512];
+
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return slurp(path);
+}
+
+static void make_dir(char *dir)
+{
+    strcpy(dir, "/tmp/acre-report-XXXXXX");
+    if (!mkdtemp(dir))
+        abort();
+}
+
+static void remove_dir(const char *dir)
+{
+    char command[600];
+
+    snprintf(command, sizeof command, "rm -rf '%s'", dir);
+    if (system(command) != 0)
+        fprintf(stderr, "%s stays behind\n", dir);
+}
+
+static FILE *open_results(const char *dir)
+{
+    char path[512];
+    FILE *out;
+
+    snprintf(path, sizeof path, "%s/results.jsonl", dir);
+    out = fopen(path, "w");
+    if (!out)
+        abort();
+    return out;
+}
+
+/* The lines of the sample that `keep` wants. */
+static void write_sample(const char *dir, bool (*keep)(const char *line))
+{
+    FILE *in = fopen(sample_path, "r"), *out = open_results(dir);
+    char *line = NULL;
+    size_t room = 0;
+
+    if (!in)
+        abort();
+    while (getline(&line, &room, in) >= 0)
+        if (!keep || keep(line))
+            fputs(line, out);
+    free(line);
+    fclose(in);
+    fclose(out);
+}
+
+static bool has(const char *text, const char *what)
+{
+    return text && strstr(text, what);
+}
+
+/* What a page must not be ------------------------------------------------------------------- */
+
+/* The word itself, in any case, not as a part of another. */
+static bool has_word(const char *text, const char *word)
+{
+    size_t n = strlen(word);
+
+    for (const char *at = text; (at = strcasestr(at, word)); at++) {
+        bool starts = at == text || !isalnum((unsigned char)at[-1]);
+
+        if (starts && !isalnum((unsigned char)at[n]))
+            return true;
+    }
+    return false;
+}
+
+static bool is_void_element(const char *name)
+{
+    static const char *const list[] = {"meta", "link", "br", "wbr", "img", "hr", "input"};
+
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        if (strcmp(list[i], name) == 0)
+            return true;
+    return false;
+}
+
+enum { DEEP = 64, NAME = 32 };
+
+typedef struct tags {
+    char   open[DEEP][NAME];
+    size_t depth;
+} tags;
+
+/* One tag from `at`, which points behind "<"; the answer points behind ">", NULL on a mistake. */
+static const char *take_tag(tags *t, const char *at)
+{
+    bool closing = *at == '/';
+    char name[NAME] = "";
+    const char *end = strchr(at, '>');
+
+    if (!end)
+        return NULL;
+    sscanf(at + closing, "%31[a-zA-Z0-9]", name);
+    if (closing)
+        return t->depth && strcmp(t->open[--t->depth], name) == 0 ? end + 1 : NULL;
+    if (*at == '!' || end[-1] == '/' || is_void_element(name))
+        return end + 1;
+    if (t->depth == DEEP)
+        return NULL;
+    strcpy(t->open[t->depth++], name);
+    if (strcmp(name, "style") == 0 || strcmp(name, "script") == 0)
+        end = strstr(end, strcmp(name, "style") ? "</script>" : "</style>") - 1;
+    return end + 1;
+}
+
+/* NULL, or where the first tag stands that does not fit. */
+static const char *first_unbalanced(const char *text)
+{
+    tags t = {.depth = 0};
+    const char *at = text, *last = text;
+
+    while ((at = strchr(at, '<'))) {
+        last = at;
+        at = take_tag(&t, at + 1);
+        if (!at)
+            return last;
+    }
+    return t.depth ? last : NULL;
+}
+
+static bool ids_are_unique(const char *text)
+{
+    for (const char *at = text; (at = strstr(at, " id=")); at++) {
+        const char *end = strchr(at + 5, at[4]);
+        char id[200];
+
+        snprintf(id, sizeof id, "%.*s", (int)(end - at + 1), at);
+        if (strstr(at + 1, id))
+            return false;
+    }
+    return true;
+}
+
+/* Tests on the sample ----------------------------------------------------------------------- */
+
+static char *page_of_sample(char *dir, bool (*keep)(const char *line))
+{
+    make_dir(dir);
+    write_sample(dir, keep);
+    if (acre_report_write(dir, NULL) != 0) {
+        fprintf(stderr, "%s\n", acre_report_message());
+        return NULL;
+    }
+    return slurp_in(dir, "index.html");
+}
+
+ACRE_TEST(report, page_names_every_algorithm_and_trace)
+{
+    static const char *const name[] = {
+        ">sharded<", ">tlsf<", "segregated_", "adaptive_", "buddy", "simple_", "toy", "mimalloc",
+        "jemalloc", "libc", "boost_", "lock=none", "bump", "null", "tcmalloc",
+        "libtcmalloc_minimal.so.4 is not installed", "sqlite3", "python3", "cc1", "lua",
+        "Sample CPU", "acre compare (SYNTHETIC sample for tests)", "stopped", "failed", "43",
+    };
+    char dir[64], *page = page_of_sample(dir, NULL);
+
+    ACRE_CHECK(page != NULL);
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
+        const char *bare = name[i][0] == '>' ? name[i] + 1 : name[i];
+        char word[100];
+
+        snprintf(word, sizeof word, "%s", bare);
+        word[strcspn(word, "<")] = '\0';
+        ACRE_CHECK(has(page, word), "%s is not on the page", word);
+    }
+    free(page);
+    remove_dir(dir);
+}
+
+ACRE_TEST(report, page_is_well_formed_and_self_contained)
+{
+    static const char *const outside[] = {"http:", "https:", " src=", "@import", "xlink:", "url(\""};
+    char dir[64], *page = page_of_sample(dir, NULL);
+    const char *wrong;
+
+    ACRE_CHECK(page != NULL);
+    wrong = first_unbalanced(page);
+    ACRE_CHECK(wrong == NULL, "does not fit: %.60s", wrong);
+    ACRE_CHECK(ids_are_unique(page));
+    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
+        ACRE_CHECK(!has(page, outside[i]), "the page refers to outside by %s", outside[i]);
+    ACRE_CHECK(has(page, "prefers-color-scheme: dark"));
+    free(page);
+    remove_dir(dir);
+}
+
+ACRE_TEST(report, page_has_every_picture_with_title_and_caption)
+{
+    static const char *const name[] = {"time-forest", "pareto", "time-by-trace", "memory-by-trace",
+                                       "memory-over-time", "live-cost", "cold-warm", "noise"};
+    char dir[64], *page = page_of_sample(dir, NULL);
+
+    ACRE_CHECK(page != NULL);
+    ACRE_CHECK(*acre_report_message() == '\0', "%s", acre_report_message());
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
+        char id[100];
+
+        snprintf(id, sizeof id, "<title id=\"%s-title\">", name[i]);
+        ACRE_CHECK(has(page, id), "no picture %s", name[i]);
+        snprintf(id, sizeof id, "data-file=\"%s.gp\"", name[i]);
+        ACRE_CHECK(has(page, id), "no script beside %s", name[i]);
+        snprintf(id, sizeof id, "data-file=\"%s.dat\"", name[i]);
+        ACRE_CHECK(has(page, id), "no data beside %s", name[i]);
+    }
+    free(page);
+    remove_dir(dir);
+}
+
+static bool first_block_only(const char *line)
+{
+    return !has(line, "\"replay\"") || has(line, "\"block\":1,");
+}
+
+static bool one_trace_one_block(const char *line)
+{
+    return !has(line, "\"trace\"") ||
+           (has(line, "\"trace\":\"sqlite3\"") && first_block_only(line));
+}
+
+static bool no_reference(const char *line)
+{
+    return !has(line, "jemalloc");
+}
+
+static bool everything(const char *line)
+{
+    return line != NULL;
+}
+
+ACRE_TEST(report, numbers_that_are_not_known_are_never_printed)
+{
+    static bool (*const keep[])(const char *) = {everything, first_block_only,
+                                                 one_trace_one_block, no_reference};
+
+    for (size_t i = 0; i < sizeof keep / sizeof *keep; i++) {
+        char dir[64], *page = page_of_sample(dir, keep[i]);
+
+        ACRE_CHECK(page != NULL, "case %zu", i);
+        ACRE_CHECK(!has_word(page, "nan") && !has_word(page, "inf"), "case %zu", i);
+        ACRE_CHECK(first_unbalanced(page) == NULL, "case %zu", i);
+        free(page);
+        remove_dir(dir);
+    }
+}
+
+ACRE_TEST(report, one_block_proves_nothing)
+{
+    char dir[64], *page = page_of_sample(dir, first_block_only);
+
+    ACRE_CHECK(has(page, "too few runs"));
+    ACRE_CHECK(!has(page, "verdict faster") && !has(page, "verdict slower"));
+    free(page);
+    remove_dir(dir);
+}
+
+ACRE_TEST(report, another_malloc_is_the_reference_without_jemalloc)
+{
+    char dir[64], *page = page_of_sample(dir, no_reference);
+
+    ACRE_CHECK(has(page, "against mimalloc"));
+    free(page);
+    remove_dir(dir);
+}
+
+static void write_renamed_sample(const char *dir, const char *from, const char *to)
+{
+    char *text = slurp(sample_path);
+    FILE *out = open_results(dir);
+
+    for (const char *at = text; at && *at;) {
+        if (strncmp(at, from, strlen(from)) == 0) {
+            fputs(to, out);
+            at += strlen(from);
+        } else {
+            fputc(*at++, out);
+        }
+    }
+    fclose(out);
+    free(text);
+}
+
+ACRE_TEST(report, an_algorithm_nobody_knows_is_ranked_and_drawn)
+{
+    static const char *const file[] = {"data/time-forest.dat", "data/time-by-trace.dat",
+                                       "data/memory-by-trace.dat", "data/pareto.dat",
+                                       "data/live-cost.dat", "data/cold-warm.dat",
+                                       "data/memory-over-time.dat"};
+    char dir[64], *summary = NULL;
+    size_t n;
+    FILE *out = open_memstream(&summary, &n);
+
+    make_dir(dir);
+    write_renamed_sample(dir, "\"toy\"", "\"newcomer<&>\"");
+    ACRE_CHECK(acre_report_write(dir, out) == 0, "%s", acre_report_message());
+    fclose(out);
+    ACRE_CHECK(has(summary, " newcomer<&> "));
+    for (size_t i = 0; i < sizeof file / sizeof *file; i++) {
+        char *text = slurp_in(dir, file[i]);
+
+        ACRE_CHECK(has(text, "newcomer<&> "), "not in %s", file[i]);
+        free(text);
+    }
+    free(summary);
+    summary = slurp_in(dir, "index.html");
+    ACRE_CHECK(has(summary, "newcomer&lt;&amp;&gt;") && !has(summary, "newcomer<&>"));
+    free(summary);
+    remove_dir(dir);
+}
+
+/* The row of `name` in the plain ranking, up to its end; "" if there is none. */
+static void find_row(const char *summary, const char *name, char *row, size_t room)
+{
+    const char *at = strstr(summary, name);
+
+    row[0] = '\0';
+    if (at)
+        snprintf(row, room, "%.*s", (int)strcspn(at, "\n"), at);
+}
+
+ACRE_TEST(report, a_second_run_of_the_reference_is_no_different)
+{
+    char dir[64], row[400], *summary = NULL;
+    size_t n;
+    FILE *out = open_memstream(&summary, &n);
+
+    make_dir(dir);
+    write_renamed_sample(dir, "jemalloc(A/A)", "twin");
+    ACRE_CHECK(acre_report_write(dir, out) == 0, "%s", acre_report_message());
+    fclose(out);
+    find_row(summary, " twin ", row, sizeof row);
+    ACRE_CHECK(has(row, "no difference"), "%s", row);
+    find_row(summary, " sharded ", row, sizeof row);
+    ACRE_CHECK(has(row, "faster"), "%s", row);
+    find_row(summary, " rbtree_best_fit ", row, sizeof row);
+    ACRE_CHECK(has(row, "slower"), "%s", row);
+    free(summary);
+    remove_dir(dir);
+}
+
+/* Tests on numbers that can be checked by hand ------------------------------------------------ */
+
+static void write_replay(FILE *out, const char *trace, const char *algorithm, int block, double ns)
+{
+    fprintf(out, "{\"kind\":\"replay\",\"trace\":\"%s\",\"algorithm\":\"%s\",\"block\":%d,"
+            "\"ns_per_op_cold\":%g,\"ns_per_op_warm\":%g,\"harness_ns_per_op\":2,"
+            "\"status\":\"ok\",\"share\":1.0}\n", trace, algorithm, block, 2 * ns, ns);
+}
+
+static void write_fit(FILE *out, const char *trace, const char *algorithm, int s_min)
+{
+    fprintf(out, "{\"kind\":\"fit\",\"trace\":\"%s\",\"algorithm\":\"%s\",\"s_min\":%d,"
+            "\"peak_live\":1000,\"status\":\"ok\",\"measure\":\"segment\"}\n", trace, algorithm,
+            s_min);
+}
+
+/* On trace a: 0.5, 0.5, 5 (median 0.5); on b: 2, 2, 2.  The geometric mean is 1.  Net of 2 ns:
+ * (5 - 2) / (10 - 2) = 0.375 on a, (20 - 2) / (10 - 2) = 2.25 on b. */
+ACRE_TEST(report, ratios_are_the_geometric_mean_of_paired_medians)
+{
+    char dir[64], *text, *row;
+    double warm, lo, hi, net;
+    FILE *out;
+
+    make_dir(dir);
+    out = open_results(dir);
+    for (int block = 1; block <= 3; block++) {
+        write_replay(out, "a", "jemalloc", block, 10);
+        write_replay(out, "b", "jemalloc", block, 10);
+        write_replay(out, "a", "x", block, block == 2 ? 50 : 5);
+        write_replay(out, "b", "x", block, 20);
+    }
+    write_fit(out, "a", "x", 1100);
+    write_fit(out, "b", "x", 4400);
+    fclose(out);
+    ACRE_CHECK(acre_report_write(dir, NULL) == 0, "%s", acre_report_message());
+    text = slurp_in(dir, "data/time-forest.dat");
+    row = text ? strstr(text, "\nx ") : NULL;
+    ACRE_CHECK(row && sscanf(row, " x %lf %lf %lf %lf", &warm, &lo, &hi, &net) == 4);
+    ACRE_CHECK(fabs(warm - 1) < 1e-6, "warm %g", warm);
+    ACRE_CHECK(fabs(net - sqrt(0.375 * 2.25)) < 1e-6, "net %g", net);
+    ACRE_CHECK(lo <= warm && hi >= warm && hi > lo);
+    free(text);
+    text = slurp_in(dir, "index.html");
+    ACRE_CHECK(has(text, "data-v=\"2.2\""), "sqrt(1.1 * 4.4) is not on the page");
+    ACRE_CHECK(has(text, "4.40× <small>b"), "the worst trace is not on the page");
+    free(text);
+    remove_dir(dir);
+}
+
+ACRE_TEST(report, a_block_that_was_run_again_replaces_its_first_run)
+{
+    char dir[64], *text;
+    FILE *out;
+
+    make_dir(dir);
+    out = open_results(dir);
+    write_replay(out, "a", "jemalloc", 1, 10);
+    write_replay(out, "a", "x", 1, 999);
+    write_replay(out, "a", "x", 1, 30);
+    fclose(out);
+    ACRE_CHECK(acre_report_write(dir, NULL) == 0, "%s", acre_report_message());
+    text = slurp_in(dir, "data/time-forest.dat");
+    ACRE_CHECK(has(text, "\nx 3 ? ? "), "%s", text);
+    free(text);
+    remove_dir(dir);
+}
+
+/* Errors ------------------------------------------------------------------------------------ */
+
+static void write_sample_and(const char *dir, const char *last_line)
+{
+    FILE *out;
+    char path[512];
+
+    write_sample(dir, NULL);
+    snprintf(path, sizeof path, "%s/results.jsonl", dir);
+    out = fopen(path, "a");
+    fputs(last_line, out);
+    fclose(out);
+}
+
+static int count_lines(const char *path)
+{
+    char *text = slurp(path);
+    int lines = 0;
+
+    for (const char *at = text; at && (at = strchr(at, '\n')); at++)
+        lines++;
+    free(text);
+    return lines;
+}
+
+ACRE_TEST(report, a_damaged_line_is_told_with_file_and_number)
+{
+    static const char *const line[] = {
+        "{\"kind\":\"replay\",\"trace\":\"sql",
+        "[1, 2]\n",
+        "{}\n",
+        "{\"kind\":\"replay\",\"trace\":\"a\",\"algorithm\":\"b\",\"block\":1,\"status\":\"ok\"}\n",
+        "{\"kind\":\"replay\",\"trace\":\"a\",\"algorithm\":\"b\",\"block\":1,\"status\":\"fine\"}\n",
+        "{\"kind\":\"replay\",\"trace\":\"a\",\"algorithm\":\"b\",\"block\":1,\"status\":\"ok\","
+        "\"ns_per_op_warm\":-1}\n",
+        "{\"kind\":\"fit\",\"trace\":\"a\",\"algorithm\":7,\"status\":\"ok\"}\n",
+        "{\"kind\":\"timeline\",\"trace\":\"a\",\"algorithm\":\"b\",\"op\":[1,2],\"live\":[1],"
+        "\"used\":[1,2]}\n",
+    };
+    char number[64];
+
+    snprintf(number, sizeof number, "results.jsonl:%d: ", count_lines(sample_path) + 1);
+    for (size_t i = 0; i < sizeof line / sizeof *line; i++) {
+        char dir[64];
+
+        make_dir(dir);
+        write_sample_and(dir, line[i]);
+        ACRE_CHECK(acre_report_write(dir, NULL) == EBADMSG, "case %zu", i);
+        ACRE_CHECK(has(acre_report_message(), number), "case %zu: %s", i, acre_report_message());
+        ACRE_CHECK(!strchr(acre_report_message(), '\n'), "case %zu", i);
+        remove_dir(dir);
+    }
+}
+
+ACRE_TEST(report, results_without_a_finished_replay_are_an_error)
+{
+    char dir[64];
+
+    make_dir(dir);
+    ACRE_CHECK(acre_report_write(dir, NULL) == ENOENT);
+    ACRE_CHECK(has(acre_report_message(), "results.jsonl"));
+    fclose(open_results(dir));
+    ACRE_CHECK(acre_report_write(dir, NULL) == EBADMSG);
+    remove_dir(dir);
+}
+
+static int run_command(const char *dir, char *output, size_t room)
+{
+    const char *build = getenv("ACRE_BUILD_DIR");
+    char command[700];
+    FILE *from;
+    size_t n;
+
+    snprintf(command, sizeof command, "%s/acre report '%s' 2>&1", build ? build : "build", dir);
+    from = popen(command, "r");
+    if (!from)
+        return -1;
+    n = fread(output, 1, room - 1, from);
+    output[n] = '\0';
+    return WEXITSTATUS(pclose(from));
+}
+
+ACRE_TEST(report, the_command_exits_with_2_on_a_damaged_line)
+{
+    char dir[64], output[4096];
+    int status;
+
+    make_dir(dir);
+    write_sample_and(dir, "{\"kind\":\n");
+    status = run_command(dir, output, sizeof output);
+    ACRE_CHECK(status == 2, "exit status %d: %s", status, output);
+    ACRE_CHECK(strncmp(output, "acre: ", 6) == 0 && has(output, "results.jsonl:"), "%s", output);
+    remove_dir(dir);
+}
+
+ACRE_TEST(report, without_gnuplot_the_page_has_the_data_and_says_so)
+{
+    char dir[64], *page, *path = strdup(getenv("PATH"));
+    int error;
+
+    make_dir(dir);
+    write_sample(dir, NULL);
+    setenv("PATH", "/nonexistent", 1);
+    error = acre_report_write(dir, NULL);
+    setenv("PATH", path, 1);
+    free(path);
+    ACRE_CHECK(error == 0);
+    ACRE_CHECK(has(acre_report_message(), "gnuplot"), "%s", acre_report_message());
+    page = slurp_in(dir, "index.html");
+    ACRE_CHECK(!has(page, "<svg") && has(page, "No picture") && has(page, "time-forest.dat"));
+    free(page);
+    remove_dir(dir);
+}
+
+ACRE_TEST(report, without_the_plots_folder_there_is_still_a_page)
+{
+    char dir[64], *page;
+    int error;
+
+    make_dir(dir);
+    write_sample(dir, NULL);
+    setenv("ACRE_DATADIR", "/nonexistent", 1);
+    error = acre_report_write(dir, NULL);
+    unsetenv("ACRE_DATADIR");
+    ACRE_CHECK(error == 0);
+    ACRE_CHECK(has(acre_report_message(), "/nonexistent"), "%s", acre_report_message());
+    page = slurp_in(dir, "index.html");
+    ACRE_CHECK(has(page, "Ranking") && first_unbalanced(page) == NULL);
+    free(page);
+    remove_dir(dir);
+}
