@@ -38,10 +38,11 @@ int acre_alloc_into(acre_heap *h, acre_off *slot, size_t size)
 static void publish_note_contents(acre_heap *h, void *p)
 {
     uint64_t *word = p;
-    if (!h->region.journal)
+    acre_edit e = acre_edit_of(&h->region);
+    if (!e.journal)
         return;
     for (size_t i = 0; i < h->algorithm->free_clobbers / sizeof *word; i++)
-        acre_journal_note(&h->region, &word[i], word[i], 0);
+        acre_edit_note(&e, &word[i], word[i], 0);
 }
 
 static int publish_free(acre_heap *h, acre_off *slot)

@@ -92,145 +92,150 @@ static inline uint32_t rb_unit_of(const acre_region *r, const void *p)
     return (uint32_t)((uint64_t)((const char *)p - r->base) / TREE_UNIT) - 1;
 }
 
-static inline void rb_set_head(const acre_region *r, uint32_t u, uint32_t head)
+ACRE_INLINE void rb_set_head(acre_edit *e, uint32_t u, uint32_t head)
 {
-    acre_set32(r, &tree_at(r, u)->head, head);
+    acre_edit_set32(e, &tree_at(e->region, u)->head, head);
 }
 
-static inline void rb_set_prev(const acre_region *r, uint32_t u, uint32_t prev)
+ACRE_INLINE void rb_set_prev(acre_edit *e, uint32_t u, uint32_t prev)
 {
-    acre_set32(r, &tree_at(r, u)->prev, prev);
+    acre_edit_set32(e, &tree_at(e->region, u)->prev, prev);
 }
 
-static inline void rb_set_spare(const acre_region *r, rb_spare *s, uint32_t unit, uint32_t units)
+ACRE_INLINE void rb_set_spare(acre_edit *e, rb_spare *s, uint32_t unit, uint32_t units)
 {
-    acre_set64(r, &s->word, ((rb_spare){.unit = unit, .units = units}).word);
+    acre_edit_set64(e, &s->word, ((rb_spare){.unit = unit, .units = units}).word);
 }
 
 /* ---- the index: bins and tree ---- */
 
-static inline void rb_bin_insert(const acre_region *r, uint32_t u, uint32_t units, bool fresh)
+/* fresh: a roll back does not need what the block's payload holds now. */
+ACRE_INLINE void rb_bin_insert(acre_edit *e, uint32_t u, uint32_t units, bool fresh)
 {
-    rb_heap *h = rb_of(r);
-    tree_block *b = tree_at(r, u);
+    rb_heap *h = rb_of(e->region);
+    tree_block *b = tree_at(e->region, u);
     uint32_t first = h->bin[units];
     if (fresh) {
         ACRE_PUT(b->next, first);
         ACRE_PUT(b->back, 0);
     } else {
-        acre_set32(r, &b->next, first);
-        acre_set32(r, &b->back, 0);
+        acre_edit_set32(e, &b->next, first);
+        acre_edit_set32(e, &b->back, 0);
     }
     if (first)
-        acre_set32(r, &tree_at(r, first)->back, u);
+        acre_edit_set32(e, &tree_at(e->region, first)->back, u);
     else
-        acre_set64(r, &h->bins_used, h->bins_used | (uint64_t)1 << units);
-    acre_set32(r, &h->bin[units], u);
+        acre_edit_set64(e, &h->bins_used, h->bins_used | (uint64_t)1 << units);
+    acre_edit_set32(e, &h->bin[units], u);
 }
 
-/* Put a free block with its head into the index.  fresh: a roll back does not need what its
- * payload holds now. */
-static inline void rb_insert(const acre_region *r, uint32_t u, uint32_t units, bool fresh)
+ACRE_INLINE void rb_bin_pop(acre_edit *e, uint32_t u, uint32_t units)
 {
-    if (units < RB_BINS)
-        rb_bin_insert(r, u, units, fresh);
-    else
-        tree_insert(r, &rb_of(r)->root, u);
-}
-
-static inline void rb_bin_pop(const acre_region *r, uint32_t u, uint32_t units)
-{
-    rb_heap *h = rb_of(r);
-    uint32_t next = tree_at(r, u)->next;
-    acre_set32(r, &h->bin[units], next);
+    rb_heap *h = rb_of(e->region);
+    uint32_t next = tree_at(e->region, u)->next;
+    acre_edit_set32(e, &h->bin[units], next);
     if (next)
-        acre_set32(r, &tree_at(r, next)->back, 0);
+        acre_edit_set32(e, &tree_at(e->region, next)->back, 0);
     else
-        acre_set64(r, &h->bins_used, h->bins_used & ~((uint64_t)1 << units));
+        acre_edit_set64(e, &h->bins_used, h->bins_used & ~((uint64_t)1 << units));
 }
 
-static inline void rb_bin_erase(const acre_region *r, uint32_t u, uint32_t units)
+ACRE_INLINE void rb_bin_erase(acre_edit *e, uint32_t u, uint32_t units)
 {
-    tree_block *b = tree_at(r, u);
-    if (!b->back) {
-        rb_bin_pop(r, u, units);
+    tree_block *b = tree_at(e->region, u);
+    uint32_t next = b->next, back = b->back;
+    if (!back) {
+        rb_bin_pop(e, u, units);
         return;
     }
-    acre_set32(r, &tree_at(r, b->back)->next, b->next);
-    if (b->next)
-        acre_set32(r, &tree_at(r, b->next)->back, b->back);
+    acre_edit_set32(e, &tree_at(e->region, back)->next, next);
+    if (next)
+        acre_edit_set32(e, &tree_at(e->region, next)->back, back);
+}
+
+/* Put a free block that has its head into the index. */
+ACRE_INLINE void rb_insert(acre_edit *e, uint32_t u, uint32_t units, bool fresh)
+{
+    if (units < RB_BINS) {
+        rb_bin_insert(e, u, units, fresh);
+        return;
+    }
+    tree_insert(e->region, &rb_of(e->region)->root, u);
+    *e = acre_edit_of(e->region);
 }
 
 /* Take a free block that is not top out of wherever it is; true: it was dv. */
-static inline bool rb_detach(const acre_region *r, uint32_t u, uint32_t units)
+ACRE_INLINE bool rb_detach(acre_edit *e, uint32_t u, uint32_t units)
 {
-    rb_heap *h = rb_of(r);
+    rb_heap *h = rb_of(e->region);
     if (u == h->dv.unit)
         return true;
-    if (units < RB_BINS)
-        rb_bin_erase(r, u, units);
-    else
-        tree_erase(r, &h->root, u);
+    if (units < RB_BINS) {
+        rb_bin_erase(e, u, units);
+        return false;
+    }
+    tree_erase(e->region, &h->root, u);
+    *e = acre_edit_of(e->region);
     return false;
 }
 
 /* ---- cutting ---- */
 
 /* Hand out all of a block that is out of the index. */
-static inline uint32_t rb_take_whole(const acre_region *r, uint32_t u, uint32_t units)
+ACRE_INLINE uint32_t rb_take_whole(acre_edit *e, uint32_t u, uint32_t units)
 {
-    rb_set_head(r, u, units | TREE_USED);
-    rb_set_prev(r, u + units, 0);
-    rb_of(r)->free_units -= units;
+    rb_set_head(e, u, units | TREE_USED);
+    rb_set_prev(e, u + units, 0);
+    rb_of(e->region)->free_units -= units;
     return u;
 }
 
 /* Hand out the first n units of a block that is out of the index; at least RB_LEAST remain, and
  * are a free block in no index yet. */
-static inline uint32_t rb_take_front(const acre_region *r, uint32_t u, uint32_t units, uint32_t n)
+ACRE_INLINE uint32_t rb_take_front(acre_edit *e, uint32_t u, uint32_t units, uint32_t n)
 {
-    tree_block *rest = tree_at(r, u + n);
-    rb_set_head(r, u, n | TREE_USED);
+    tree_block *rest = tree_at(e->region, u + n);
+    rb_set_head(e, u, n | TREE_USED);
     ACRE_PUT(rest->prev, 0);
     ACRE_PUT(rest->head, units - n);
-    rb_set_prev(r, u + units, units - n);
-    rb_of(r)->free_units -= n;
+    rb_set_prev(e, u + units, units - n);
+    rb_of(e->region)->free_units -= n;
     return u;
 }
 
 /* The rest of a split becomes dv; the old dv goes into the index. */
-static inline void rb_new_dv(const acre_region *r, uint32_t u, uint32_t units)
+ACRE_INLINE void rb_new_dv(acre_edit *e, uint32_t u, uint32_t units)
 {
-    rb_heap *h = rb_of(r);
+    rb_heap *h = rb_of(e->region);
     rb_spare old = h->dv;
-    rb_set_spare(r, &h->dv, u, units);
+    rb_set_spare(e, &h->dv, u, units);
     if (old.units)
-        rb_insert(r, old.unit, old.units, true);
+        rb_insert(e, old.unit, old.units, true);
 }
 
-static inline uint32_t rb_cut_dv(const acre_region *r, uint32_t n)
+static uint32_t rb_cut_dv(const acre_region *r, uint32_t n)
 {
+    acre_edit e = acre_edit_of(r);
     rb_heap *h = rb_of(r);
     rb_spare dv = h->dv;
     if (dv.units - n < RB_LEAST) {
-        rb_set_spare(r, &h->dv, 0, 0);
-        return rb_take_whole(r, dv.unit, dv.units);
+        rb_set_spare(&e, &h->dv, 0, 0);
+        return rb_take_whole(&e, dv.unit, dv.units);
     }
-    rb_set_spare(r, &h->dv, dv.unit + n, dv.units - n);
-    return rb_take_front(r, dv.unit, dv.units, n);
+    rb_set_spare(&e, &h->dv, dv.unit + n, dv.units - n);
+    return rb_take_front(&e, dv.unit, dv.units, n);
 }
 
 /* Cut a block that was just taken out of the index; small: its rest becomes dv. */
-static inline uint32_t rb_cut(const acre_region *r, uint32_t u, uint32_t units, uint32_t n,
-                              bool small)
+static uint32_t rb_cut(acre_edit e, uint32_t u, uint32_t units, uint32_t n, bool small)
 {
     if (units - n < RB_LEAST)
-        return rb_take_whole(r, u, units);
-    rb_take_front(r, u, units, n);
+        return rb_take_whole(&e, u, units);
+    rb_take_front(&e, u, units, n);
     if (small)
-        rb_new_dv(r, u + n, units - n);
+        rb_new_dv(&e, u + n, units - n);
     else
-        rb_insert(r, u + n, units - n, true);
+        rb_insert(&e, u + n, units - n, true);
     return u;
 }
 
@@ -243,6 +248,7 @@ static inline void rb_raise_high(rb_heap *h, uint32_t unit)
 /* top has no block behind it that would note its size. */
 static uint32_t rb_cut_top(const acre_region *r, uint32_t n)
 {
+    acre_edit e = acre_edit_of(r);
     rb_heap *h = rb_of(r);
     rb_spare top = h->top;
     uint32_t rest = top.units - n;
@@ -250,12 +256,12 @@ static uint32_t rb_cut_top(const acre_region *r, uint32_t n)
         return 0;
     if (rest < RB_LEAST)
         n += rest, rest = 0;
-    rb_set_head(r, top.unit, n | TREE_USED);
+    rb_set_head(&e, top.unit, n | TREE_USED);
     if (rest) {
         ACRE_PUT(tree_at(r, top.unit + n)->prev, 0);
         ACRE_PUT(tree_at(r, top.unit + n)->head, rest);
     }
-    rb_set_spare(r, &h->top, rest ? top.unit + n : 0, rest);
+    rb_set_spare(&e, &h->top, rest ? top.unit + n : 0, rest);
     h->free_units -= n;
     rb_raise_high(h, top.unit + n);
     return top.unit;
@@ -273,10 +279,10 @@ static uint32_t rb_from_tree(const acre_region *r, uint32_t n, bool small)
     if (!small && h->dv.units >= n && h->dv.units <= units)
         return 0; /* dv fits better */
     tree_erase(r, &h->root, u);
-    return rb_cut(r, u, units, n, small);
+    return rb_cut(acre_edit_of(r), u, units, n, small);
 }
 
-static uint32_t rb_take_large(const acre_region *r, uint32_t n)
+static __attribute__((noinline)) uint32_t rb_take_large(const acre_region *r, uint32_t n)
 {
     uint32_t u = rb_from_tree(r, n, false);
     if (u)
@@ -284,24 +290,48 @@ static uint32_t rb_take_large(const acre_region *r, uint32_t n)
     return rb_of(r)->dv.units >= n ? rb_cut_dv(r, n) : rb_cut_top(r, n);
 }
 
-/* A bin of exactly n units, or of n + 1, whose rest could not stand alone; then dv; then the next
+static uint32_t rb_from_bin(const acre_region *r, uint32_t units, uint32_t n)
+{
+    acre_edit e = acre_edit_of(r);
+    uint32_t u = rb_of(r)->bin[units];
+    rb_bin_pop(&e, u, units);
+    return rb_cut(e, u, units, n, true);
+}
+
+/* What is not at hand: a block of n + 1 units, whose rest could not stand alone, or dv, or the next
  * larger bin, the tree, top. */
-static inline uint32_t rb_take_small(const acre_region *r, uint32_t n)
+static __attribute__((noinline)) uint32_t rb_search_small(const acre_region *r, uint32_t n)
 {
     rb_heap *h = rb_of(r);
     uint64_t larger = h->bins_used >> n;
     if (!(larger & 3) && h->dv.units >= n)
         return rb_cut_dv(r, n);
-    if (larger) {
-        uint32_t units = n + (uint32_t)__builtin_ctzll(larger), u = h->bin[units];
-        rb_bin_pop(r, u, units);
-        return rb_cut(r, u, units, n, true);
-    }
+    if (larger)
+        return rb_from_bin(r, n + (uint32_t)__builtin_ctzll(larger), n);
     uint32_t u = h->root ? rb_from_tree(r, n, true) : 0;
     return u ? u : rb_cut_top(r, n);
 }
 
-static inline uint32_t rb_take(const acre_region *r, uint64_t n)
+/* The two ways that nearly all small requests go, kept short: a bin of exactly this size, and the
+ * front of dv. */
+ACRE_INLINE uint32_t rb_take_small(const acre_region *r, uint32_t n)
+{
+    acre_edit e = acre_edit_of(r);
+    rb_heap *h = rb_of(r);
+    uint64_t larger = h->bins_used >> n;
+    if (larger & 1) {
+        uint32_t u = h->bin[n];
+        rb_bin_pop(&e, u, n);
+        return rb_take_whole(&e, u, n);
+    }
+    rb_spare dv = h->dv;
+    if ((larger & 2) || dv.units < n + RB_LEAST)
+        return rb_search_small(r, n);
+    rb_set_spare(&e, &h->dv, dv.unit + n, dv.units - n);
+    return rb_take_front(&e, dv.unit, dv.units, n);
+}
+
+ACRE_INLINE uint32_t rb_take(const acre_region *r, uint64_t n)
 {
     if (n < RB_BINS)
         return rb_take_small(r, (uint32_t)n);
@@ -311,38 +341,40 @@ static inline uint32_t rb_take(const acre_region *r, uint64_t n)
 /* ---- giving back ---- */
 
 /* The block in [u, u + units) is free and out of the index; what is behind it is used. */
-static inline void rb_place(const acre_region *r, uint32_t u, uint32_t units, bool dv, bool fresh)
+ACRE_INLINE void rb_place(acre_edit *e, uint32_t u, uint32_t units, bool dv, bool fresh)
 {
-    rb_set_head(r, u, units);
-    rb_set_prev(r, u + units, units);
+    rb_set_head(e, u, units);
+    rb_set_prev(e, u + units, units);
     if (dv)
-        rb_set_spare(r, &rb_of(r)->dv, u, units);
+        rb_set_spare(e, &rb_of(e->region)->dv, u, units);
     else
-        rb_insert(r, u, units, fresh);
+        rb_insert(e, u, units, fresh);
 }
 
-static void rb_place_top(const acre_region *r, uint32_t u, uint32_t units, bool dv)
+static __attribute__((noinline)) void rb_place_top(const acre_region *r, uint32_t u,
+                                                   uint32_t units, bool dv)
 {
+    acre_edit e = acre_edit_of(r);
     rb_heap *h = rb_of(r);
     if (dv)
-        rb_set_spare(r, &h->dv, 0, 0);
-    rb_set_head(r, u, units);
-    rb_set_spare(r, &h->top, u, units);
+        rb_set_spare(&e, &h->dv, 0, 0);
+    rb_set_head(&e, u, units);
+    rb_set_spare(&e, &h->top, u, units);
 }
 
 /* Free the used block u.  fresh: as for rb_insert, if it does not merge with the block before. */
-static inline void rb_release(const acre_region *r, uint32_t u, uint32_t units, bool fresh)
+ACRE_INLINE void rb_release(const acre_region *r, uint32_t u, uint32_t units, bool fresh)
 {
+    acre_edit e = acre_edit_of(r);
     rb_heap *h = rb_of(r);
-    tree_block *b = tree_at(r, u);
-    uint32_t before = b->prev, behind = u + units;
+    uint32_t before = tree_at(r, u)->prev, behind = u + units;
     bool dv = false;
     h->free_units += units;
     if (before) {
-        rb_set_head(r, u, 0); /* a second free of it is seen */
+        rb_set_head(&e, u, 0); /* a second free of it is seen */
         u -= before;
         units += before;
-        dv = rb_detach(r, u, before);
+        dv = rb_detach(&e, u, before);
         fresh = false; /* its node fields are those of the block before */
     }
     if (behind == h->end || behind == h->top.unit) {
@@ -351,20 +383,26 @@ static inline void rb_release(const acre_region *r, uint32_t u, uint32_t units, 
     }
     uint32_t next = tree_at(r, behind)->head;
     if (!(next & TREE_USED)) {
-        dv |= rb_detach(r, behind, next);
+        dv |= rb_detach(&e, behind, next);
         units += next;
     }
-    rb_place(r, u, units, dv, fresh);
+    rb_place(&e, u, units, dv, fresh);
 }
 
-/* The units of the live block at p; 0: there is none. */
-static inline uint32_t rb_live(const acre_region *r, uint32_t u)
+static __attribute__((noinline)) void rb_release_noted(const acre_region *r, uint32_t u,
+                                                       uint32_t units)
+{
+    rb_release(r, u, units, false);
+}
+
+/* The units of the live block u, which need not be one; 0: it is not. */
+ACRE_INLINE uint32_t rb_live(const acre_region *r, uint32_t u)
 {
     const rb_heap *h = rb_of(r);
-    if (u < h->first || u >= h->end)
+    if (u - RB_FIRST >= h->end - RB_FIRST)
         return 0;
     uint32_t head = tree_at(r, u)->head, units = head & TREE_UNITS;
-    bool sane = (head & TREE_USED) && units >= RB_LEAST && units <= h->end - u;
+    bool sane = (head & TREE_USED) && units - RB_LEAST <= h->end - u - RB_LEAST;
     return sane ? units : 0;
 }
 
@@ -388,30 +426,30 @@ static void rb_init(acre_region *r, size_t size)
  * hold the node fields of the block that was free before this call. */
 static uint32_t rb_drop_front(const acre_region *r, uint32_t u, uint32_t front)
 {
+    acre_edit e = acre_edit_of(r);
     uint32_t units = tree_units(r, u), kept = u + front;
-    tree_block *b = tree_at(r, kept);
-    acre_set32(r, &b->prev, 0);
-    acre_set32(r, &b->head, (units - front) | TREE_USED);
-    rb_set_head(r, u, front | TREE_USED);
-    rb_release(r, u, front, false);
+    rb_set_prev(&e, kept, 0);
+    rb_set_head(&e, kept, (units - front) | TREE_USED);
+    rb_set_head(&e, u, front | TREE_USED);
+    rb_release_noted(r, u, front);
     return kept;
 }
 
 /* Keep the first n units of the used block u, free the rest if it can stand alone. */
 static void rb_drop_back(const acre_region *r, uint32_t u, uint32_t n)
 {
-    uint32_t units = tree_units(r, u), rest = units - n;
+    acre_edit e = acre_edit_of(r);
+    uint32_t rest = tree_units(r, u) - n;
     if (rest < RB_LEAST)
         return;
-    tree_block *b = tree_at(r, u + n);
-    acre_set32(r, &b->prev, 0);
-    acre_set32(r, &b->head, rest | TREE_USED);
-    rb_set_head(r, u, n | TREE_USED);
-    rb_release(r, u + n, rest, false);
+    rb_set_prev(&e, u + n, 0);
+    rb_set_head(&e, u + n, rest | TREE_USED);
+    rb_set_head(&e, u, n | TREE_USED);
+    rb_release_noted(r, u + n, rest);
 }
 
 /* Take a block with room for any shift, then give back what is in front and behind. */
-static void *rb_alloc_aligned(acre_region *r, size_t size, size_t align)
+static __attribute__((noinline)) void *rb_alloc_aligned(acre_region *r, size_t size, size_t align)
 {
     uint64_t n = rb_units_for(size), step = align / TREE_UNIT;
     uint32_t u = rb_take(r, n + step + RB_LEAST - 1);
@@ -462,17 +500,18 @@ static uint32_t rb_free_behind(const acre_region *r, uint32_t behind)
 /* Make the free block behind u part of it. */
 static void rb_swallow(const acre_region *r, uint32_t u, uint32_t units, uint32_t more)
 {
+    acre_edit e = acre_edit_of(r);
     rb_heap *h = rb_of(r);
     uint32_t behind = u + units;
     if (behind == h->top.unit) {
-        rb_set_spare(r, &h->top, 0, 0);
+        rb_set_spare(&e, &h->top, 0, 0);
     } else {
-        if (rb_detach(r, behind, more))
-            rb_set_spare(r, &h->dv, 0, 0);
-        rb_set_prev(r, behind + more, 0);
+        if (rb_detach(&e, behind, more))
+            rb_set_spare(&e, &h->dv, 0, 0);
+        rb_set_prev(&e, behind + more, 0);
     }
     h->free_units -= more;
-    rb_set_head(r, u, (units + more) | TREE_USED);
+    rb_set_head(&e, u, (units + more) | TREE_USED);
 }
 
 /* Of a block that has swallowed its neighbours, keep the first n units. */
@@ -530,6 +569,19 @@ static uint64_t rb_move(uint64_t missing, uint64_t room, uint64_t step)
     return move;
 }
 
+/* Make the free block in front part of u; the used block that results. */
+static uint32_t rb_swallow_front(const acre_region *r, uint32_t u, uint32_t units, uint32_t before)
+{
+    acre_edit e = acre_edit_of(r);
+    if (rb_detach(&e, u - before, before))
+        rb_set_spare(&e, &rb_of(r)->dv, 0, 0);
+    rb_set_head(&e, u, 0);
+    rb_set_prev(&e, u, 0);
+    rb_set_head(&e, u - before, (units + before) | TREE_USED);
+    rb_of(r)->free_units -= before;
+    return u - before;
+}
+
 /* Take the free block in front, and the one behind too if that is allowed. */
 static void *rb_backwards(acre_region *r, uint32_t u, uint32_t units, acre_resize_command *c)
 {
@@ -543,15 +595,10 @@ static void *rb_backwards(acre_region *r, uint32_t u, uint32_t units, acre_resiz
         return NULL;
     if (more)
         rb_swallow(r, u, units, more);
-    units += more;
-    if (rb_detach(r, u - before, before))
-        rb_set_spare(r, &rb_of(r)->dv, 0, 0);
-    rb_of(r)->free_units -= before;
-    rb_set_head(r, u, 0);
-    rb_set_prev(r, u, 0);
-    rb_set_head(r, u - before, (units + before) | TREE_USED);
     uint32_t front = before - (uint32_t)(move / TREE_UNIT);
-    u = front ? rb_drop_front(r, u - before, front) : u - before;
+    u = rb_swallow_front(r, u, units + more, before);
+    if (front)
+        u = rb_drop_front(r, u, front);
     rb_keep(r, u, rb_units_for(c->preferred));
     c->received = rb_bytes(tree_units(r, u));
     return rb_payload(r, u);
@@ -590,15 +637,16 @@ static int rb_grow(acre_region *r, size_t size)
     uint32_t old = h->end, end = (uint32_t)(size / TREE_UNIT - 1);
     if (end - old < RB_LEAST)
         return 0;
+    acre_edit e = acre_edit_of(r);
     ACRE_PUT(tree_at(r, end)->prev, 0);
     ACRE_PUT(tree_at(r, end)->head, TREE_USED);
-    acre_set32(r, &h->end, end);
+    acre_edit_set32(&e, &h->end, end);
     if (h->top.units) {
         rb_place_top(r, h->top.unit, h->top.units + (end - old), false);
         h->free_units += end - old;
     } else {
-        rb_set_head(r, old, (end - old) | TREE_USED);
-        rb_release(r, old, end - old, false);
+        rb_set_head(&e, old, (end - old) | TREE_USED);
+        rb_release_noted(r, old, end - old);
     }
     return 0;
 }
@@ -615,14 +663,15 @@ static size_t rb_shrink(acre_region *r, size_t size)
         end = h->top.unit + RB_LEAST;
     if (end >= h->end)
         return ((size_t)h->end + 1) * TREE_UNIT;
+    acre_edit e = acre_edit_of(r);
     uint32_t rest = (uint32_t)end - h->top.unit;
     h->free_units -= h->end - (uint32_t)end;
-    acre_set32(r, &tree_at(r, (uint32_t)end)->prev, 0);
-    rb_set_head(r, (uint32_t)end, TREE_USED);
+    rb_set_prev(&e, (uint32_t)end, 0);
+    rb_set_head(&e, (uint32_t)end, TREE_USED);
     if (rest)
-        rb_set_head(r, h->top.unit, rest);
-    rb_set_spare(r, &h->top, rest ? h->top.unit : 0, rest);
-    acre_set32(r, &h->end, (uint32_t)end);
+        rb_set_head(&e, h->top.unit, rest);
+    rb_set_spare(&e, &h->top, rest ? h->top.unit : 0, rest);
+    acre_edit_set32(&e, &h->end, (uint32_t)end);
     return (end + 1) * TREE_UNIT;
 }
 

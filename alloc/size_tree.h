@@ -80,7 +80,7 @@ static inline void tree_relink(const acre_region *r, uint32_t *root, uint32_t pa
 }
 
 /* x goes down to side `side`, its other child comes up. */
-static void tree_rotate(const acre_region *r, uint32_t *root, uint32_t x, int side)
+static __attribute__((noinline)) void tree_rotate(const acre_region *r, uint32_t *root, uint32_t x, int side)
 {
     uint32_t y = tree_at(r, x)->child[!side], inner = tree_at(r, y)->child[side];
     uint32_t parent = tree_parent(r, x);
@@ -94,7 +94,7 @@ static void tree_rotate(const acre_region *r, uint32_t *root, uint32_t x, int si
 }
 
 /* u is red and its parent may be too. */
-static void tree_mend_insert(const acre_region *r, uint32_t *root, uint32_t u)
+static __attribute__((noinline)) void tree_mend_insert(const acre_region *r, uint32_t *root, uint32_t u)
 {
     for (;;) {
         uint32_t p = tree_parent(r, u);
@@ -135,7 +135,7 @@ static inline void tree_chain(const acre_region *r, uint32_t node, uint32_t u)
 
 /* u has its head; it is in no index.  u's own node fields are noted too, because they may be those
  * of a free block that a roll back brings back. */
-static void tree_insert(const acre_region *r, uint32_t *root, uint32_t u)
+static __attribute__((noinline)) void tree_insert(const acre_region *r, uint32_t *root, uint32_t u)
 {
     tree_block *b = tree_at(r, u);
     uint32_t *link = root, parent = 0, units = b->head & TREE_UNITS;
@@ -158,7 +158,7 @@ static void tree_insert(const acre_region *r, uint32_t *root, uint32_t u)
 }
 
 /* Below `parent` on the side of u (may be 0) a black node is missing. */
-static void tree_mend_erase(const acre_region *r, uint32_t *root, uint32_t u, uint32_t parent)
+static __attribute__((noinline)) void tree_mend_erase(const acre_region *r, uint32_t *root, uint32_t u, uint32_t parent)
 {
     while (u != *root && !tree_red(r, u)) {
         int side = tree_at(r, parent)->child[1] == u;
@@ -194,7 +194,7 @@ static void tree_mend_erase(const acre_region *r, uint32_t *root, uint32_t u, ui
 }
 
 /* y takes z's place: its parent, children and colour. */
-static void tree_replace(const acre_region *r, uint32_t *root, uint32_t z, uint32_t y)
+static __attribute__((noinline)) void tree_replace(const acre_region *r, uint32_t *root, uint32_t z, uint32_t y)
 {
     tree_block *from = tree_at(r, z), *to = tree_at(r, y);
     tree_relink(r, root, from->up >> 1, z, y);
@@ -207,7 +207,7 @@ static void tree_replace(const acre_region *r, uint32_t *root, uint32_t z, uint3
 }
 
 /* Take a node with at most one child out; mend below its parent. */
-static void tree_splice(const acre_region *r, uint32_t *root, uint32_t z)
+static __attribute__((noinline)) void tree_splice(const acre_region *r, uint32_t *root, uint32_t z)
 {
     tree_block *b = tree_at(r, z);
     uint32_t u = b->child[0] ? b->child[0] : b->child[1], parent = b->up >> 1;
@@ -243,7 +243,7 @@ static inline void tree_unchain(const acre_region *r, uint32_t u)
 }
 
 /* Take block u out, wherever it is. */
-static void tree_erase(const acre_region *r, uint32_t *root, uint32_t u)
+static __attribute__((noinline)) void tree_erase(const acre_region *r, uint32_t *root, uint32_t u)
 {
     tree_block *b = tree_at(r, u);
     uint32_t heir = b->next;

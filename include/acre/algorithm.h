@@ -158,31 +158,59 @@ struct acre_algorithm {
  * compiler keeps such accesses in program order, and the processor retires them in it. */
 #define ACRE_PUT(lvalue, value) (*(volatile __typeof__(lvalue) *)&(lvalue) = (value))
 
-static inline void acre_journal_note(const acre_region *r, const void *word, uint64_t old,
-                                     uint64_t narrow)
+#define ACRE_INLINE static inline __attribute__((always_inline))
+
+/* A place in the journal, held in registers while several words are changed.  After calling
+ * anything that may have noted words itself, take a new one. */
+typedef struct acre_edit {
+    const acre_region *region;
+    acre_journal *journal;
+    uint64_t count;
+} acre_edit;
+
+ACRE_INLINE acre_edit acre_edit_of(const acre_region *r)
 {
     acre_journal *j = r->journal;
-    uint64_t n = j->count;
-    if (__builtin_expect(n == j->capacity, 0))
+    acre_edit e = {r, j, j ? j->count : 0};
+    return e;
+}
+
+ACRE_INLINE void acre_edit_note(acre_edit *e, const void *word, uint64_t old, uint64_t narrow)
+{
+    acre_journal_entry *entry = &e->journal->entry[e->count];
+    if (__builtin_expect(e->count == e->journal->capacity, 0))
         __builtin_trap(); /* bound wrong; dying here is safe: what is noted is rolled back */
-    ACRE_PUT(j->entry[n].where, (uint64_t)((const char *)word - r->base) | narrow);
-    ACRE_PUT(j->entry[n].old, old);
-    ACRE_PUT(j->count, n + 1);
+    ACRE_PUT(entry->where, (uint64_t)((const char *)word - e->region->base) | narrow);
+    ACRE_PUT(entry->old, old);
+    ACRE_PUT(e->journal->count, ++e->count);
 }
 
 /* Change a word of shared metadata so that a roll back restores it. */
+ACRE_INLINE void acre_edit_set32(acre_edit *e, uint32_t *word, uint32_t value)
+{
+    if (e->journal)
+        acre_edit_note(e, word, *word, 1);
+    ACRE_PUT(*word, value);
+}
+
+ACRE_INLINE void acre_edit_set64(acre_edit *e, uint64_t *word, uint64_t value)
+{
+    if (e->journal)
+        acre_edit_note(e, word, *word, 0);
+    ACRE_PUT(*word, value);
+}
+
+/* The same for a single word. */
 static inline void acre_set32(const acre_region *r, uint32_t *word, uint32_t value)
 {
-    if (r->journal)
-        acre_journal_note(r, word, *word, 1);
-    ACRE_PUT(*word, value);
+    acre_edit e = acre_edit_of(r);
+    acre_edit_set32(&e, word, value);
 }
 
 static inline void acre_set64(const acre_region *r, uint64_t *word, uint64_t value)
 {
-    if (r->journal)
-        acre_journal_note(r, word, *word, 0);
-    ACRE_PUT(*word, value);
+    acre_edit e = acre_edit_of(r);
+    acre_edit_set64(&e, word, value);
 }
 
 /* The list.  Built-in algorithms come first, in algorithms.def's order. */
