@@ -110,7 +110,7 @@ static pareto_scale pareto_fit(const pareto_point *point, size_t n)
         pareto_widen(&s.y0, &s.y1, point[i].a->memory);
     }
     pareto_margin(&s.x0, &s.x1, 0.10, 0.15);
-    pareto_margin(&s.y0, &s.y1, 0.14, 0.04);
+    pareto_margin(&s.y0, &s.y1, 0.09, 0.04);
     return s;
 }
 

@@ -345,10 +345,18 @@ static size_t table_find(const report_model *m, const char *name)
 
 static void table_count(FILE *out, double value)
 {
-    if (isfinite(value))
-        fprintf(out, "<td class=\"n\">%.0f</td>", value);
-    else
+    char digits[32];
+    int n;
+
+    if (!isfinite(value)) {
         table_missing(out, "–");
+        return;
+    }
+    n = snprintf(digits, sizeof digits, "%.0f", fmin(value, 1e18));
+    fputs("<td class=\"n\">", out);
+    for (int i = 0; i < n; i++)         /* thin spaces between thousands */
+        fprintf(out, "%s%c", i > 0 && (n - i) % 3 == 0 ? "&#8239;" : "", digits[i]);
+    fputs("</td>", out);
 }
 
 static void table_bytes(FILE *out, double value)
