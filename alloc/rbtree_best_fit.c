@@ -465,21 +465,33 @@ static __attribute__((noinline)) void *rb_alloc_aligned(acre_region *r, size_t s
     return rb_payload(r, u);
 }
 
-static void *rb_alloc(acre_region *r, size_t size, size_t align)
+ACRE_INLINE void *rb_alloc_any(acre_region *r, size_t size)
 {
-    if (__builtin_expect(align > ACRE_ALIGN_MIN, 0))
-        return rb_alloc_aligned(r, size, align);
     uint32_t u = rb_take(r, rb_units_for(size));
     return u ? rb_payload(r, u) : NULL;
 }
 
-static int rb_free(acre_region *r, void *p)
+ACRE_INLINE int rb_free_any(acre_region *r, void *p)
 {
     uint32_t u = rb_unit_of(r, p), units = rb_live(r, u);
     if (__builtin_expect(!units, 0))
         return ACRE_EINVALID;
     rb_release(r, u, units, true);
     return 0;
+}
+
+/* Both branches are the same text: compiled once with and once without a journal, so that it is
+ * asked for once a call and not once a word. */
+static void *rb_alloc(acre_region *r, size_t size, size_t align)
+{
+    if (__builtin_expect(align > ACRE_ALIGN_MIN, 0))
+        return rb_alloc_aligned(r, size, align);
+    return r->journal ? rb_alloc_any(r, size) : rb_alloc_any(r, size);
+}
+
+static int rb_free(acre_region *r, void *p)
+{
+    return r->journal ? rb_free_any(r, p) : rb_free_any(r, p);
 }
 
 static size_t rb_usable(const acre_region *r, const void *p)
@@ -595,11 +607,12 @@ static void *rb_backwards(acre_region *r, uint32_t u, uint32_t units, acre_resiz
         return NULL;
     if (more)
         rb_swallow(r, u, units, more);
-    uint32_t front = before - (uint32_t)(move / TREE_UNIT);
+    uint32_t moved = (uint32_t)(move / TREE_UNIT), front = before - moved;
+    uint64_t want = rb_units_for(c->preferred), data = moved + units; /* their end stays */
     u = rb_swallow_front(r, u, units + more, before);
     if (front)
         u = rb_drop_front(r, u, front);
-    rb_keep(r, u, rb_units_for(c->preferred));
+    rb_keep(r, u, want > data ? want : data);
     c->received = rb_bytes(tree_units(r, u));
     return rb_payload(r, u);
 }
