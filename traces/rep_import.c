@@ -53,7 +53,8 @@ static bool rep_number(const char **p, uint64_t *value)
         return false;
     errno = 0;
     *value = strtoull(*p, &end, 10);
-    *p = end;
+    if (errno == 0)
+        *p = end; /* else the number stays there as rubbish */
     return errno == 0;
 }
 
