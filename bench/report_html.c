@@ -133,8 +133,9 @@ static void html_ranking(FILE *out, const report_model *m)
           "memory is the smallest segment that holds the whole trace over the peak of live bytes "
           "(<b>r</b>: a malloc has no segment; its growth of resident memory stands in). "
           "<i>Faster</i> and <i>slower</i> need p &lt; 0.01 after Holm's correction and a "
-          "difference beyond 2 %, three median deviations and the noise floor. The last rows only "
-          "measure the harness.</p>\n</section>\n", out);
+          "difference beyond 2 %, three median deviations and the noise floor. "
+          "<i>name:option</i> is an algorithm with options; the headline speaks of defaults. The "
+          "last rows are no allocators but show what replaying costs.</p>\n</section>\n", out);
 }
 
 static void html_picture(FILE *out, const report_model *m, const report_picture *p)

@@ -25,6 +25,7 @@ typedef struct pareto_point {
     double label_x, label_y;        /* the end of the label that is nearest, pixels */
     char   side;                    /* L: text starts there, R: it ends there, C: centred */
     bool   whole, front, away;      /* whole: on all traces, else a mean over the easy ones */
+    bool   placed;                  /* its label is */
     size_t width;                   /* of the label, characters */
     pareto_box label;
 } pareto_point;
@@ -177,7 +178,7 @@ static double pareto_cost(const pareto_point *point, size_t n, size_t me, const 
                           point[i].x + PARETO_NEAR, point[i].y + PARETO_NEAR};
 
         cost += 3 * pareto_overlap(label, &dot);
-        if (i < me)
+        if (i != me && point[i].placed)
             cost += 6 * pareto_overlap(label, &point[i].label);
     }
     return cost;
@@ -203,15 +204,23 @@ static void pareto_try(pareto_point *point, size_t n, size_t me, double radius, 
     }
 }
 
+static void pareto_place_label(pareto_point *point, size_t n, size_t me)
+{
+    double best = INFINITY;
+
+    for (double radius = 13; radius < 100; radius += 9)
+        for (int turn = 0; turn < 16; turn++)
+            pareto_try(point, n, me, radius, turn * acos(-1) / 8, &best);
+    point[me].placed = true;
+}
+
+/* Algorithms as they are by default choose before their options do. */
 static void pareto_place_labels(pareto_point *point, size_t n)
 {
-    for (size_t me = 0; me < n; me++) {
-        double best = INFINITY;
-
-        for (double radius = 13; radius < 100; radius += 9)
-            for (int turn = 0; turn < 16; turn++)
-                pareto_try(point, n, me, radius, turn * acos(-1) / 8, &best);
-    }
+    for (int options = 0; options < 2; options++)
+        for (size_t me = 0; me < n; me++)
+            if ((strchr(point[me].a->name, ':') != NULL) == (options == 1))
+                pareto_place_label(point, n, me);
 }
 
 /* The file -------------------------------------------------------------------------------- */

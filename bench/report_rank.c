@@ -476,7 +476,7 @@ const char *acre__report_verdict_text(const report_model *m, const report_algori
     case REPORT_FEW:       return "too few runs";
     case REPORT_NONE:      break;
     }
-    return acre__report_is_point(a) ? "harness" : "-";
+    return acre__report_is_point(a) ? "no allocator" : "-";
 }
 
 /* Order ------------------------------------------------------------------------------------ */

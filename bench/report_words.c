@@ -15,11 +15,17 @@ static bool words_in_family(const report_algorithm *a, const char *family)
     return a->family && strcmp(a->family, family) == 0;
 }
 
+/* Sentences speak of what one gets by default: name:option=value stays in the tables. */
+static bool words_contender(const report_algorithm *a)
+{
+    return !acre__report_is_point(a) && !strchr(a->name, ':');
+}
+
 /* On as many traces as the reference: means over fewer cannot be compared. */
 static bool words_whole(const report_model *m, const report_algorithm *a)
 {
     return a->traces >= words_reference(m)->traces && isfinite(a->warm.value) &&
-           !acre__report_is_point(a);
+           words_contender(a);
 }
 
 /* The fastest of a family, of all allocators if it is NULL. */
@@ -53,7 +59,7 @@ static size_t words_count(const report_model *m)
     size_t n = 0;
 
     for (size_t i = 0; i < m->n_ranked; i++)
-        n += !acre__report_is_point(&m->algorithm[m->rank[i]]);
+        n += words_contender(&m->algorithm[m->rank[i]]);
     return n;
 }
 
@@ -67,7 +73,7 @@ static void words_doubt(FILE *out, const report_algorithm *a)
 
 static void words_first(FILE *out, const report_model *m, const report_algorithm *best)
 {
-    fprintf(out, "*%s* is the fastest of %zu contenders on %zu trace%s", best->name,
+    fprintf(out, "*%s* is the fastest of %zu allocators on %zu trace%s", best->name,
             words_count(m), words_reference(m)->traces,
             words_reference(m)->traces == 1 ? "" : "s");
     if (best != words_reference(m)) {

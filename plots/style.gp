@@ -25,7 +25,8 @@ libc                    #b3702c  5 \
 boost_rbtree_best_fit   #b057c9  7 \
 boost_simple_seq_fit    #8f63d9  5 \
 bump                    #7b8794 11 \
-null                    #868e96  9 "
+null                    #868e96  9 \
+null_call               #9a948c  5 "
 
 # An algorithm that is not in the table gets one of these, always the same for one name.
 STYLE_OTHERS = "#8a8f2a #a5705c #6f8f5a #9a7a9a #9c8420 #5f8f8f"
@@ -42,7 +43,7 @@ style_color(n) = style_row(n) ? word(STYLE, 3*style_row(n)-1) : style_other(n)
 style_filled(n) = style_row(n) ? int(word(STYLE, 3*style_row(n))) : 11
 style_point(n) = style_filled(n) - style_is_variant(n)
 style_order(n) = style_row(n) ? style_row(n) : style_rows + 1
-style_is_reference(n) = (n eq "null" || n eq "bump")
+style_is_reference(n) = (style_base(n) eq "null" || style_base(n) eq "null_call" || style_base(n) eq "bump")
 
 # Collecting the different names of a column: plot or stats with style_note(strcol(1)).
 names = ""
