@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_BAR = 16, TEXT_NAME = 40 };
+enum { TEXT_BAR = 10, TEXT_NAME = 40 };
 
 /* Block characters only where the locale says UTF-8; else #. */
 static bool text_is_utf8(void)
@@ -39,7 +39,7 @@ static void text_interval(FILE *out, const report_ratio *r)
 
     if (isfinite(r->lo))
         snprintf(text, sizeof text, r->hi < 9.995 ? "%.2f-%.2f" : "%.1f-%.1f", r->lo, r->hi);
-    fprintf(out, " %11s", text);
+    fprintf(out, " %10s", text);
 }
 
 /* Eighths of a character: as long as log(ratio / least) against log(most / least). */
@@ -77,14 +77,13 @@ static void text_row(const report_model *m, FILE *out, size_t i, int width, cons
         fprintf(out, "    %-*.*s", width, width, a->name);
     else
         fprintf(out, "%3zu %-*.*s", i + 1, width, width, a->name);
-    text_cell(out, a->warm.value, 7, "x");
+    text_cell(out, a->warm.value, 6, "x");
     text_interval(out, &a->warm);
     text_bar(out, a->warm.value, range[0], range[1], utf8);
-    text_cell(out, acre__report_is_point(a) ? NAN : a->net.value, 7, "x");
-    text_cell(out, a->cold.value, 7, "x");
-    text_cell(out, a->ns, 7, "");
-    text_cell(out, a->memory, 7, a->resident ? "r" : "x");
-    text_cell(out, a->worst_memory, 7, a->resident ? "r" : "x");
+    text_cell(out, acre__report_is_point(a) ? NAN : a->net.value, 6, "x");
+    text_cell(out, a->cold.value, 6, "x");
+    text_cell(out, a->ns, 6, "");
+    text_cell(out, a->memory, 6, a->resident ? "r" : "x");
     text_notes(out, m, a);
 }
 
@@ -150,14 +149,15 @@ void acre__report_write_text(const report_model *m, FILE *out)
     int width;
 
     text_range(m, range, &width);
-    fprintf(out, "\nTime and memory on %zu traces, %zu blocks; times against %s, warm, gross "
-            "unless named\n\n", m->n_traces, m->n_blocks, m->algorithm[m->reference].name);
-    fprintf(out, "    %-*s %7s %11s  %-*s %7s %7s %7s %7s %7s  verdict\n", width, "algorithm",
-            "time", "95 %", TEXT_BAR, "(log scale)", "net", "cold", "ns/op", "memory", "worst");
+    fprintf(out, "\nTime against %s and memory, on %zu trace%s in %zu block%s\n\n",
+            m->algorithm[m->reference].name, m->n_traces, m->n_traces == 1 ? "" : "s", m->n_blocks,
+            m->n_blocks == 1 ? "" : "s");
+    fprintf(out, "    %-*s %6s %10s  %-*s %6s %6s %6s %6s  verdict\n", width, "algorithm", "time",
+            "95 %", TEXT_BAR, "(log)", "net", "cold", "ns/op", "memory");
     for (size_t i = 0; i < m->n_ranked; i++)
         text_row(m, out, i, width, range, utf8);
-    fprintf(out, "\nmemory: smallest segment / peak of live bytes (r: growth of resident memory); "
-            "worst: of one trace\n");
+    fprintf(out, "\ntime, net of the harness, cold: ratios to %s.  memory: smallest segment / peak of "
+            "live bytes\n(r: growth of resident memory)\n", m->algorithm[m->reference].name);
     text_missing(m, out);
     fputc('\n', out);
     text_plain(out, m, acre__report_headline, utf8);
