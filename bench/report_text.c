@@ -156,8 +156,8 @@ void acre__report_write_text(const report_model *m, FILE *out)
             "95 %", TEXT_BAR, "(log)", "net", "cold", "ns/op", "memory");
     for (size_t i = 0; i < m->n_ranked; i++)
         text_row(m, out, i, width, range, utf8);
-    fprintf(out, "\ntime, net of the harness, cold: ratios to %s.  memory: smallest segment / peak of "
-            "live bytes\n(r: growth of resident memory)\n", m->algorithm[m->reference].name);
+    fprintf(out, "\ntime, net of the harness, cold: ratios to %s.  memory: smallest segment / peak "
+            "of live bytes\n(r: growth of resident memory)\n", m->algorithm[m->reference].name);
     text_missing(m, out);
     fputc('\n', out);
     text_plain(out, m, acre__report_headline, utf8);
