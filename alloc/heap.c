@@ -86,6 +86,7 @@ void acre__heap_attach(acre_heap *h, void *at, const acre_algorithm *a, bool rea
     h->region.base = (char *)at + c->region_start;
     h->reach = h->window - (uint64_t)(h->region.base - h->segment);
     h->region.journal = c->journal_mode == ACRE_JOURNAL_ON ? &c->journal : NULL;
+    h->plain = !h->lock && !h->region.journal && !h->guarded;
 }
 
 void acre__heap_measure(acre_heap *h)

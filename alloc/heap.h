@@ -12,6 +12,7 @@ struct acre_heap {
     acre__robust *lock;          /* NULL: none is taken */
     volatile uint64_t *pending;  /* the journal's count: not 0 if a call was not finished */
     bool guarded;                /* look closer at each entry: read-only, or a small window */
+    bool plain;                  /* neither lock nor journal, nor guarded */
     bool read_only;
     uint64_t window;             /* bytes of the segment that this process has mapped */
     uint64_t reach;              /* of these, bytes of the region */

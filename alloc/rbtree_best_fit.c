@@ -298,12 +298,12 @@ static uint32_t rb_from_bin(const acre_region *r, uint32_t units, uint32_t n)
     return rb_cut(e, u, units, n, true);
 }
 
-/* What is not at hand: a block of n + 1 units, whose rest could not stand alone, or dv, or the next
- * larger bin, the tree, top. */
+/* A bin of n units, or of n + 1, whose rest could not stand alone; then dv, the next larger bin,
+ * the tree, top. */
 static __attribute__((noinline)) uint32_t rb_search_small(const acre_region *r, uint32_t n)
 {
     rb_heap *h = rb_of(r);
-    uint64_t larger = h->bins_used >> n;
+    uint64_t larger = h->bins_used >> n; /* bit 0: exactly n */
     if (!(larger & 3) && h->dv.units >= n)
         return rb_cut_dv(r, n);
     if (larger)
@@ -312,30 +312,37 @@ static __attribute__((noinline)) uint32_t rb_search_small(const acre_region *r, 
     return u ? u : rb_cut_top(r, n);
 }
 
-/* The two ways that nearly all small requests go, kept short: a bin of exactly this size, and the
- * front of dv. */
-ACRE_INLINE uint32_t rb_take_small(const acre_region *r, uint32_t n)
-{
-    acre_edit e = acre_edit_of(r);
-    rb_heap *h = rb_of(r);
-    uint64_t larger = h->bins_used >> n;
-    if (larger & 1) {
-        uint32_t u = h->bin[n];
-        rb_bin_pop(&e, u, n);
-        return rb_take_whole(&e, u, n);
-    }
-    rb_spare dv = h->dv;
-    if ((larger & 2) || dv.units < n + RB_LEAST)
-        return rb_search_small(r, n);
-    rb_set_spare(&e, &h->dv, dv.unit + n, dv.units - n);
-    return rb_take_front(&e, dv.unit, dv.units, n);
-}
-
-ACRE_INLINE uint32_t rb_take(const acre_region *r, uint64_t n)
+static uint32_t rb_take(const acre_region *r, uint64_t n)
 {
     if (n < RB_BINS)
-        return rb_take_small(r, (uint32_t)n);
+        return rb_search_small(r, (uint32_t)n);
     return n < TREE_UNITS ? rb_take_large(r, (uint32_t)n) : 0;
+}
+
+static __attribute__((noinline)) void *rb_alloc_search(const acre_region *r, uint64_t n)
+{
+    uint32_t u = rb_take(r, n);
+    return u ? rb_payload(r, u) : NULL;
+}
+
+/* The two ways that nearly all small requests go, a bin of exactly this size and the front of dv,
+ * kept free of calls. */
+ACRE_INLINE void *rb_alloc_units(const acre_region *r, uint64_t units)
+{
+    rb_heap *h = rb_of(r);
+    if (units >= RB_BINS)
+        return rb_alloc_search(r, units);
+    acre_edit e = acre_edit_of(r);
+    uint32_t n = (uint32_t)units, u = h->bin[n];
+    if (u) {
+        rb_bin_pop(&e, u, n);
+        return rb_payload(r, rb_take_whole(&e, u, n));
+    }
+    rb_spare dv = h->dv;
+    if ((h->bins_used >> n & 2) || dv.units < n + RB_LEAST)
+        return rb_alloc_search(r, units);
+    rb_set_spare(&e, &h->dv, dv.unit + n, dv.units - n);
+    return rb_payload(r, rb_take_front(&e, dv.unit, dv.units, n));
 }
 
 /* ---- giving back ---- */
@@ -465,13 +472,7 @@ static __attribute__((noinline)) void *rb_alloc_aligned(acre_region *r, size_t s
     return rb_payload(r, u);
 }
 
-ACRE_INLINE void *rb_alloc_any(acre_region *r, size_t size)
-{
-    uint32_t u = rb_take(r, rb_units_for(size));
-    return u ? rb_payload(r, u) : NULL;
-}
-
-ACRE_INLINE int rb_free_any(acre_region *r, void *p)
+ACRE_INLINE int rb_free_any(const acre_region *r, void *p)
 {
     uint32_t u = rb_unit_of(r, p), units = rb_live(r, u);
     if (__builtin_expect(!units, 0))
@@ -480,18 +481,22 @@ ACRE_INLINE int rb_free_any(acre_region *r, void *p)
     return 0;
 }
 
-/* Both branches are the same text: compiled once with and once without a journal, so that it is
- * asked for once a call and not once a word. */
+/* Compiled once with and once without a journal, so that it is asked for once a call and not once
+ * a word: a region that is seen to have none here needs no further look. */
 static void *rb_alloc(acre_region *r, size_t size, size_t align)
 {
     if (__builtin_expect(align > ACRE_ALIGN_MIN, 0))
         return rb_alloc_aligned(r, size, align);
-    return r->journal ? rb_alloc_any(r, size) : rb_alloc_any(r, size);
+    if (r->journal)
+        return rb_alloc_units(r, rb_units_for(size));
+    return rb_alloc_units(&(acre_region){.base = r->base}, rb_units_for(size));
 }
 
 static int rb_free(acre_region *r, void *p)
 {
-    return r->journal ? rb_free_any(r, p) : rb_free_any(r, p);
+    if (r->journal)
+        return rb_free_any(r, p);
+    return rb_free_any(&(acre_region){.base = r->base}, p);
 }
 
 static size_t rb_usable(const acre_region *r, const void *p)
