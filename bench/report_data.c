@@ -59,7 +59,7 @@ void acre__data_word(FILE *out, const char *name)
 void acre__data_number(FILE *out, double value)
 {
     if (isfinite(value))
-        fprintf(out, " %.9g", value);
+        fprintf(out, fabs(value) >= 1e5 ? " %.0f" : " %.6g", value);
     else
         fputs(" ?", out);
 }
