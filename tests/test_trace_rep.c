@@ -127,7 +127,6 @@ ACRE_TEST(trace_rep, nonsense_is_refused_with_its_offset)
     rep_expect_bad("1\n1\n1\n0\nf -12\n", 8);
     rep_expect_bad("1\n1\n1\n0\na -1 2\n", 8);
     rep_expect_bad("1\n1\n1\n0\na 1 99999999999999999999999\n", 8);
-    rep_expect_bad("1\n1\n1 a 0 1\n", 4);
 }
 
 static void rep_export(acre_trace *t, const char *path)

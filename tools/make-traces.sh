@@ -35,9 +35,9 @@ gen() {
         '"$*"
 }
 
-record_cc1() { # compile 700 functions with structs, loops and switches
+record_cc1() { # compile 70 functions with structs, loops and switches
     gen 1 'BEGIN { print "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <math.h>";
-        for (i = 0; i < 700; i++) {
+        for (i = 0; i < 70; i++) {
             printf "struct s%d { int a, b[%d]; double c; struct s%d *next; };\n", i, 1 + rnd(30), (i ? rnd(i) : 0);
             printf "int f%d(struct s%d *p, int x)\n{\n    int sum = 0;\n    for (int i = 0; i < x; i++) {\n", i, i;
             for (j = 3 + rnd(8); j > 0; j--)
@@ -210,10 +210,10 @@ unset dgrid3d
 set output "c.svg"
 set boxwidth 0.5
 plot "input.dat" using (int($3)):(1) smooth frequency with boxes, "" using 1:(strlen(sprintf("%d %s", $4, "x"))) with points
-stats "input.dat" using 2:3
+stats "input.dat" using 2:3 nooutput
 do for [i=1:4000] { s = sprintf("%d:%s", i, strftime("%Y-%m-%d", i * 86400)); array A[20]; A[1 + i % 20] = s . substr(s, 2, 5) }
 GP
-    rec gnuplot gnuplot input.gp
+    rec "$(basename "$(readlink -f "$(command -v gnuplot)")")" gnuplot input.gp
 }
 
 record_vim() { # an editor: substitutions, global commands, undo, sort, macros
@@ -221,13 +221,13 @@ record_vim() { # an editor: substitutions, global commands, undo, sort, macros
     cat > input.vim <<'VIM'
 edit input.txt
 %s/\([a-z]\+\)(\([a-z]\+\), \([0-9]\+\))/\2->\1[\3]/
-g/aa/normal Afound
-g/[0-9]7\]/move 0
+silent! g/aa/normal Afound
+silent! g/[0-9]7\]/move 0
 sort
-undo
-redo
+silent! undo
+silent! redo
 %s/= \(.*\);/\=printf("<- %s;", toupper(submatch(1)))/
-g/zz/delete
+silent! g/zz/delete
 let lines = map(getline(1, '$'), {i, v -> i . ': ' . substitute(v, '[aeiou]', '', 'g')})
 call setline(1, lines)
 write! output.txt
@@ -242,7 +242,7 @@ seed=12
 rnd() { seed=$((seed * 16807 % 2147483647)); REPLY=$((seed % $1)); }
 declare -A count
 lines=()
-for ((i = 0; i < 5000; i++)); do
+for ((i = 0; i < 850; i++)); do
     w=
     for ((j = 0; j < 3; j++)); do rnd 26; printf -v c '\\x%x' $((97 + REPLY)); printf -v w '%s%b' "$w" "$c"; done
     count[$w]=$((${count[$w]:-0} + 1))

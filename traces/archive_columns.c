@@ -118,7 +118,7 @@ const char *acre__unpacker_split(acre__unpacker *u, const acre__chunk *c,
                                  acre__bytes columns[ACRE__COLUMN_INDEX + 1])
 {
     size_t heads = (size_t)c->ncols * ACRE__COLUMN_HEADER, raw = 0;
-    if (c->ncols > ACRE__CHUNK_COLUMNS || heads > c->stored_len)
+    if (c->ncols == 0 || c->ncols > ACRE__CHUNK_COLUMNS || heads > c->stored_len)
         return "impossible number of columns";
     const unsigned char *in = payload + heads;
     size_t left = c->stored_len - heads;

@@ -276,6 +276,24 @@ void acre__record_realloc(uint64_t start, uint64_t end, const void *p, unsigned 
     lane_store(r, word0, (uint32_t)since, (uint32_t)size);
 }
 
+/* ---- Muting --------------------------------------------------------------------------------- */
+
+/* A lane without room, and a thread that is busy: nothing is stored, and nothing is lost. */
+record_lane *acre__record_mute(void)
+{
+    record_thread *thread = &acre__record_thread;
+    record_lane *lane = thread->lane;
+    thread->lane = &lane_none;
+    thread->busy = true;
+    return lane;
+}
+
+void acre__record_unmute(record_lane *lane)
+{
+    acre__record_thread.lane = lane;
+    acre__record_thread.busy = false;
+}
+
 /* ---- The end of a thread -------------------------------------------------------------------- */
 
 static void lane_at_thread_exit(void *pointer)

@@ -54,6 +54,10 @@ RECORD_HIDDEN void acre__record_event(unsigned op, uint64_t stamp, const void *p
 RECORD_HIDDEN void acre__record_realloc(uint64_t start, uint64_t end, const void *p, unsigned flags,
                                         const void *old, uint64_t size);
 
+/* Between the two, this thread's calls are the recorder's own and are not recorded. */
+RECORD_HIDDEN record_lane *acre__record_mute(void);
+RECORD_HIDDEN void acre__record_unmute(record_lane *lane);
+
 /* ---- The file ------------------------------------------------------------------------------- */
 
 /* Makes the file of this process if there is none: true if events can be stored. */

@@ -60,9 +60,11 @@ bool acre__real_ready(void)
 
 void *acre__real_cxx(const char *name)
 {
+    record_lane *lane = acre__record_mute();
     void *found = dlsym(RTLD_NEXT, name);
-    if (found)
-        return found;
-    void *library = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
-    return library ? dlsym(library, name) : NULL;
+    void *library = found ? NULL : dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
+    if (library)
+        found = dlsym(library, name);
+    acre__record_unmute(lane);
+    return found;
 }
