@@ -12,6 +12,12 @@
 
 #define LIBRARY_BOOST "libacre_boost.so"
 
+/* Loading may also fail for what does not hinder preloading (jemalloc's static TLS). */
+static bool library_opens(const char *name)
+{
+    return dlopen(name, RTLD_LAZY | RTLD_LOCAL) || !strstr(dlerror(), "cannot open shared object");
+}
+
 /* Whether the dynamic linker finds it.  Asked in a child: a second malloc must never be loaded
  * into a process that goes on. */
 static bool library_found(const char *name)
@@ -19,7 +25,7 @@ static bool library_found(const char *name)
     fflush(NULL);
     pid_t child = fork();
     if (child == 0)
-        _exit(dlopen(name, RTLD_LAZY | RTLD_LOCAL) ? 0 : 1);
+        _exit(library_opens(name) ? 0 : 1);
     int status;
     return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
            WEXITSTATUS(status) == 0;

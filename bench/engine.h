@@ -13,7 +13,7 @@ extern "C" {
 /* What the replay writes into each new block. */
 enum acre_touch {
     ACRE_TOUCH_NONE,
-    ACRE_TOUCH_LINE, /* its first byte */
+    ACRE_TOUCH_LINE, /* its first word */
     ACRE_TOUCH_PAGE, /* one byte in each of its pages */
     ACRE_TOUCH_FULL, /* all of it */
     ACRE_TOUCH_KINDS
@@ -23,7 +23,7 @@ enum acre_touch {
 typedef struct acre_tape {
     const acre_image_op *ops;
     const uint64_t *sizes;
-    void **slots; /* addresses of live objects */
+    void **slots; /* addresses of live objects; elsewhere anything */
     void *heap;
 } acre_tape;
 

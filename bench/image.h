@@ -12,8 +12,7 @@
  *     size 65535   the next entry is the size itself, 64 bits
  *
  * A slot is a place for one live object's address.  The slot that was freed last is used next, so
- * the table is as long as the most objects that were ever live (plus slot 0, which always holds
- * NULL), and its hot end stays in the cache.  A realloc keeps its object's slot. */
+ * the table is as long as the most objects that were ever live (plus slot 0, that of NULL), and its hot end stays in the cache.  A realloc keeps its object's slot. */
 #ifndef ACRE_BENCH_IMAGE_H
 #define ACRE_BENCH_IMAGE_H
 
@@ -26,9 +25,10 @@ extern "C" {
 
 #define ACRE_IMAGE_MAGIC "ACREIMG1"
 
-/* The two frequent ones first: the loop tests for them in this order. */
+/* In the order in which the loop tests for them. */
 enum acre_image_kind {
     ACRE_OP_FREE,
+    ACRE_OP_FREE_NULL,
     ACRE_OP_MALLOC,
     ACRE_OP_CALLOC,
     ACRE_OP_REALLOC,
@@ -36,7 +36,11 @@ enum acre_image_kind {
     ACRE_OP_KINDS
 };
 
-enum { ACRE_IMAGE_LITERAL = 65535 };
+enum {
+    ACRE_IMAGE_LITERAL = 65535,
+    ACRE_IMAGE_LEAST = 8 /* smaller requests ask for this: there is a word to touch in each block,
+                            and no contender's blocks are smaller */
+};
 
 typedef struct acre_image_op {
     uint32_t slot;
@@ -101,8 +105,7 @@ acre_image_builder *acre_image_builder_create(void); /* NULL: no memory */
 void acre_image_builder_destroy(acre_image_builder *b);
 
 /* Appends one operation of a trace.  EXT is skipped; a realloc of NULL or of an object that is not
- * live is a malloc; one that gave NULL is a free; size 0 is replayed as 1, so that there is a byte
- * to touch.  0; ENOMEM; EINVAL: serial out of order, or the end of what is not live. */
+ * live is a malloc; one that gave NULL is a free.  0; ENOMEM; EINVAL: serial out of order, or the end of what is not live. */
 int acre_image_builder_add(acre_image_builder *b, const struct acre_trace_op *op);
 
 /* The image of what was added; belongs to *m then.  The builder can only be destroyed after it.

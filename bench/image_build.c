@@ -19,7 +19,7 @@ struct acre_image_builder {
     acre_image_header h;
     acre_lab_vector ops;      /* header's room, then entries */
     acre_lab_vector slot_of;  /* uint32_t by serial */
-    acre_lab_vector live;     /* uint64_t by slot: size of the object in it, 0 = none */
+    acre_lab_vector live;     /* uint64_t by slot: size of the object in it + 1, 0 = none */
     acre_lab_vector spare;    /* uint32_t: slots to use again, the last freed on top */
     uint64_t *sizes;          /* ACRE_IMAGE_LITERAL + 1 */
     uint32_t *hash;           /* size -> index + 1 */
@@ -78,7 +78,8 @@ static uint16_t build_size_index(acre_image_builder *b, uint64_t size)
 static int build_emit(acre_image_builder *b, uint32_t slot, int kind, uint64_t size, uint8_t align)
 {
     acre_image_op o = {slot, 0, (uint8_t)kind, align};
-    if (size)
+    size = size < ACRE_IMAGE_LEAST ? ACRE_IMAGE_LEAST : size;
+    if (kind > ACRE_OP_FREE_NULL)
         o.size = build_size_index(b, size);
     acre_image_op *at = acre_lab_vector_push(&b->ops, sizeof o);
     if (!at)
@@ -116,11 +117,17 @@ static uint32_t build_slot(const acre_image_builder *b, uint64_t serial)
     return serial <= b->h.n_objects ? ((uint32_t *)b->slot_of.data)[serial] : BUILD_DEAD;
 }
 
+static uint64_t *build_live_of(acre_image_builder *b, uint32_t slot)
+{
+    return (uint64_t *)b->live.data + slot;
+}
+
+/* The object in `slot` has `size` bytes now. */
 static void build_live(acre_image_builder *b, uint32_t slot, uint64_t size)
 {
-    uint64_t *was = (uint64_t *)b->live.data + slot;
-    b->live_bytes += size - *was;
-    *was = size;
+    uint64_t *was = build_live_of(b, slot);
+    b->live_bytes += size - (*was ? *was - 1 : 0);
+    *was = size + 1;
     if (b->live_bytes > b->h.peak_live) {
         b->h.peak_live = b->live_bytes;
         b->h.peak_entry = b->h.n_entries;
@@ -142,7 +149,8 @@ static int build_born(acre_image_builder *b, uint64_t serial, uint32_t slot)
     return 0;
 }
 
-static void build_die(acre_image_builder *b, uint64_t serial)
+/* Its serial is not heard of again; the slot may live on with another. */
+static void build_forget(acre_image_builder *b, uint64_t serial)
 {
     ((uint32_t *)b->slot_of.data)[serial] = BUILD_DEAD;
 }
@@ -152,21 +160,20 @@ static void build_die(acre_image_builder *b, uint64_t serial)
 static int build_allocate(acre_image_builder *b, const acre_trace_op *op, int kind)
 {
     uint32_t slot = build_take_slot(b);
-    uint64_t size = op->size ? op->size : 1;
     if (!slot)
         return ENOMEM;
     int e = build_born(b, op->serial, slot);
     if (!e)
-        e = build_emit(b, slot, kind, size, kind == ACRE_OP_ALIGNED ? op->align_log2 : 0);
+        e = build_emit(b, slot, kind, op->size, kind == ACRE_OP_ALIGNED ? op->align_log2 : 0);
     if (!e)
-        build_live(b, slot, size);
+        build_live(b, slot, op->size);
     return e;
 }
 
 static int build_free(acre_image_builder *b, uint64_t serial)
 {
     if (serial == 0)
-        return build_emit(b, 0, ACRE_OP_FREE, 0, 0);
+        return build_emit(b, 0, ACRE_OP_FREE_NULL, 0, 0);
     uint32_t slot = build_slot(b, serial);
     if (slot == BUILD_DEAD)
         return EINVAL;
@@ -174,8 +181,9 @@ static int build_free(acre_image_builder *b, uint64_t serial)
     if (!spare)
         return ENOMEM;
     *spare = slot;
-    build_die(b, serial);
+    build_forget(b, serial);
     build_live(b, slot, 0);
+    *build_live_of(b, slot) = 0;
     return build_emit(b, slot, ACRE_OP_FREE, 0, 0);
 }
 
@@ -186,14 +194,13 @@ static int build_realloc(acre_image_builder *b, const acre_trace_op *op)
         return build_free(b, op->old);
     if (slot == BUILD_DEAD)
         return build_allocate(b, op, ACRE_OP_MALLOC);
-    uint64_t size = op->size ? op->size : 1;
     int e = build_born(b, op->serial, slot);
     if (e)
         return e;
-    build_die(b, op->old);
-    e = build_emit(b, slot, ACRE_OP_REALLOC, size, 0);
+    build_forget(b, op->old);
+    e = build_emit(b, slot, ACRE_OP_REALLOC, op->size, 0);
     if (!e)
-        build_live(b, slot, size);
+        build_live(b, slot, op->size);
     return e;
 }
 

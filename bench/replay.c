@@ -70,22 +70,11 @@ int acre_replay_open(acre_replay *r, const acre_image *m, const acre_contender *
     return 0;
 }
 
-/* A malloc's heap cannot be thrown away: what is still live is freed. */
-static void replay_free_all(acre_replay *r)
-{
-    for (size_t i = 1; i < r->image->h->n_slots; i++)
-        if (r->tape.slots[i])
-            r->engine->free(r->tape.heap, r->tape.slots[i]);
-}
-
 int acre_replay_reopen(acre_replay *r, size_t bytes)
 {
-    if (r->tape.heap && r->engine->flags & ACRE_ENGINE_SEGMENT)
+    if (r->tape.heap)
         r->engine->close(r->tape.heap);
-    else if (!(r->engine->flags & ACRE_ENGINE_REFERENCE))
-        replay_free_all(r);
     r->tape.heap = NULL;
-    memset(r->tape.slots, 0, replay_slot_bytes(r->image));
     acre_lab_forget(r->memory, r->bytes);
     return replay_open_heap(r, bytes);
 }

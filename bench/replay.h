@@ -37,7 +37,8 @@ size_t acre_replay_room(const acre_image *m);
 /* Prepares slots and a fresh heap of `bytes`.  0, errno or ACRE_E…; ENOSYS: not installed. */
 int acre_replay_open(acre_replay *r, const acre_image *m, const acre_contender *c, size_t bytes);
 
-/* A fresh heap of `bytes` (not above those of open) in the same memory. */
+/* A fresh heap of `bytes` (not above those of open) in the same memory.  Segments only: a malloc's
+ * heap cannot be thrown away. */
 int acre_replay_reopen(acre_replay *r, size_t bytes);
 void acre_replay_close(acre_replay *r);
 

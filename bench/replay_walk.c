@@ -15,7 +15,7 @@ static void *walk_call(const acre_replay *r, const acre_walk_event *e)
     case ACRE_OP_CALLOC: return x->calloc(heap, e->size);
     case ACRE_OP_REALLOC: return x->realloc(heap, e->old, e->size);
     case ACRE_OP_ALIGNED: return x->aligned(heap, e->size, e->align);
-    default: x->free(heap, e->old); return NULL;
+    default: x->free(heap, e->old); return NULL; /* old is NULL for free(NULL) */
     }
 }
 
@@ -28,7 +28,7 @@ static void walk_read(const acre_replay *r, const uint64_t *sizes, acre_walk_eve
     e->align = (uint64_t)1 << (o->op == ACRE_OP_ALIGNED ? o->align_log2 : 0);
     e->old = ends ? r->tape.slots[o->slot] : NULL;
     e->old_size = ends ? sizes[o->slot] : 0;
-    e->size = o->op == ACRE_OP_FREE ? 0 : acre_image_size_at(r->image, e->entry);
+    e->size = o->op <= ACRE_OP_FREE_NULL ? 0 : acre_image_size_at(r->image, e->entry);
     e->fresh = NULL;
 }
 
@@ -41,7 +41,7 @@ static int walk_one(acre_replay *r, uint64_t *sizes, acre_walk_visit *before,
     if (stop)
         return stop;
     e->fresh = walk_call(r, e);
-    if (!e->fresh && e->kind != ACRE_OP_FREE)
+    if (!e->fresh && e->kind > ACRE_OP_FREE_NULL)
         return -1;
     e->live += e->size - e->old_size;
     sizes[e->slot] = e->size;

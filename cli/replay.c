@@ -32,7 +32,7 @@ static const struct argp_option replay_options[] = {
     {"repeat", 'r', "N", 0, "Runs of each, in fresh processes (default 1)", 0},
     {"warm", REPLAY_WARM, "N", 0, "Warm passes of each run, 1 to 64 (default 3)", 0},
     {"touch", 't', "none|line|page|full", 0,
-     "What is written to each new block (default line: its first byte)", 0},
+     "What is written to each new block (default line: its first word)", 0},
     {"threads", REPLAY_THREADS, "N", 0, "Threads; only 1 can be had", 0},
     {"procs", REPLAY_PROCS, "N", 0, "Processes; only 1 can be had", 0},
     {"fit", REPLAY_FIT, NULL, 0,
