@@ -96,7 +96,9 @@ static void data_forest_row(data_file *f, const report_model *m, const report_al
     data_ratio(f->out, &a->net);
     data_ratio(f->out, &a->cold);
     acre__data_number(f->out, m->noise_floor);
-    fprintf(f->out, " %zu %zu\n", a->traces, m->algorithm[m->reference].traces);
+    fprintf(f->out, " %zu %zu ", a->traces, m->algorithm[m->reference].traces);
+    acre__data_word(f->out, m->algorithm[m->reference].name);
+    fputc('\n', f->out);
     f->rows++;
 }
 
@@ -105,12 +107,11 @@ static int data_forest(const report_model *m)
     data_file f;
     int error = acre__data_open(m, &f, "time-forest",
                                 "algorithm warm lo hi net net_lo net_hi cold cold_lo cold_hi "
-                                "noise_floor traces of "
+                                "noise_floor traces of reference "
                                 "(ratios to the reference, 95 % intervals)");
 
     if (error)
         return error;
-    data_comment(f.out, "reference", m->algorithm[m->reference].name);
     for (size_t i = 0; i < m->n_ranked; i++) {
         const report_algorithm *a = &m->algorithm[m->rank[i]];
 

@@ -232,13 +232,15 @@ static void pareto_write_scale(data_file *f, const report_model *m, const pareto
     for (size_t i = 0; i < m->n_algorithms; i++)
         if (strcmp(m->algorithm[i].name, "null") == 0)
             harness = m->algorithm[i].warm.value;
-    fprintf(f->out, "# index 0: borders x0 x1 y0 y1, and the ratio of the empty replay\n");
+    fprintf(f->out, "# index 0: range x0 x1 y0 y1 ratio_of_empty_replay reference\n");
     fprintf(f->out, "range");
     acre__data_number(f->out, exp(s->x0));
     acre__data_number(f->out, exp(s->x1));
     acre__data_number(f->out, exp(s->y0));
     acre__data_number(f->out, exp(s->y1));
     acre__data_number(f->out, harness);
+    fputc(' ', f->out);
+    acre__data_word(f->out, m->algorithm[m->reference].name);
     fputs("\n\n\n", f->out);
 }
 

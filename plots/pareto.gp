@@ -5,7 +5,8 @@ load (exists("STYLE_DIR") ? STYLE_DIR : ".")."/style.gp"
 
 borders(a, b, c, d, e) = (x0 = a, x1 = b, y0 = c, y1 = d, harness = e)
 harness = 0
-stats DATA index 0 using (borders($2, $3, $4, $5, valid(6) ? $6 : 0)) nooutput
+reference = ""
+stats DATA index 0 using (reference = strcol(7), borders($2, $3, $4, $5, valid(6) ? $6 : 0)) nooutput
 stats DATA index 1 using (style_note(strcol(1)), $2) nooutput
 n = words(names)
 
@@ -22,7 +23,7 @@ set format y "%g×"
 set xrange [x0 : x1]
 set yrange [y0 : y1]
 set key off
-set xlabel "time per operation against the reference (left is faster)"
+set xlabel "time per operation, ".reference." = 1 (left is faster)"
 set ylabel "memory needed / peak live (down is smaller)" offset -0.5,0
 plot DATA index 2 using 2:3 with steps linewidth 2 linecolor rgb STYLE_BAND, \
      DATA index 1 using ($7 == 1 ? $2 : 1/0):3:($4 - $2):($5 - $3) with vectors nohead linewidth 0.8 linecolor rgb STYLE_BAND, \

@@ -5,7 +5,8 @@ load (exists("STYLE_DIR") ? STYLE_DIR : ".")."/style.gp"
 
 band = 0
 floor_of(v) = (band = v > 1 ? v : band, v)
-stats DATA using (style_note(strcol(1)), style_widen($2)) nooutput
+reference = ""
+stats DATA using (style_note(strcol(1)), reference = strcol(14), style_widen($2)) nooutput
 stats DATA using (valid(11) ? floor_of($11) : 1) nooutput
 n = words(names)
 lo = style_lo < 1 ? style_lo : 1
@@ -24,7 +25,7 @@ set yrange [-n - 0.6 : -0.4]
 unset ytics
 set grid xtics noytics
 set key off
-set xlabel "time per operation, reference = 1 (left is faster)"
+set xlabel "time per operation, ".reference." = 1 (left is faster)"
 if (band > 1) set object 1 rectangle from 1/band, graph 0 to band, graph 1 fillcolor rgb STYLE_BAND fillstyle solid 0.22 noborder behind
 set arrow 1 from 1, graph 0 to 1, graph 1 nohead linecolor rgb STYLE_INK linewidth 1.2
 row(s) = -style_index(s)
