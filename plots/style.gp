@@ -67,8 +67,8 @@ STYLE_GRID = "#c3c8cf"
 STYLE_BAND = "#9aa3ad"
 
 if (!exists("FORMAT")) FORMAT = "svg"
-style_svg(w, h) = sprintf("set terminal svg size %d,%d dynamic noenhanced font 'sans-serif,14' linewidth 1.2; set output '%s'", w, h, OUT)
-style_png(w, h) = sprintf("set terminal pngcairo size %d,%d noenhanced font 'DejaVu Sans,20' linewidth 2.4 pointscale 2.7 background 'white'; set output '%s'", 2*w, 2*h, OUT)
+style_svg(w, h) = sprintf("set terminal svg size %d,%d dynamic noenhanced font 'sans-serif,14' linewidth 1.2; set output OUT", w, h)
+style_png(w, h) = sprintf("set terminal pngcairo size %d,%d noenhanced font 'DejaVu Sans,20' linewidth 2.4 pointscale 2.7 background 'white'; set output OUT", 2*w, 2*h)
 # eval style_open(width, height): the size is that of the SVG in pixels; PNG is twice as large.
 style_open(w, h) = FORMAT eq "png" ? style_png(w, h) : style_svg(w, h)
 

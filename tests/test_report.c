@@ -543,6 +543,25 @@ ACRE_TEST(report, the_command_exits_with_2_on_a_damaged_line)
     remove_dir(dir);
 }
 
+ACRE_TEST(report, a_folder_with_blanks_and_quotes_gets_its_pictures)
+{
+    char dir[64], odd[100], *page;
+
+    make_dir(dir);
+    snprintf(odd, sizeof odd, "%s/it's a \"b\"", dir);
+    mkdir(odd, 0700);
+    write_sample(odd, one_trace_one_block);
+    ACRE_CHECK(acre_report_write(odd, NULL) == 0 && acre_report_draw_png(odd) == 0);
+    ACRE_CHECK(*acre_report_message() == '\0', "%s", acre_report_message());
+    page = slurp_in(odd, "index.html");
+    ACRE_CHECK(has(page, "<svg"));
+    free(page);
+    page = slurp_in(odd, "data/pareto.png");
+    ACRE_CHECK(has(page, "PNG"));
+    free(page);
+    remove_dir(dir);
+}
+
 ACRE_TEST(report, without_gnuplot_the_page_has_the_data_and_says_so)
 {
     char dir[64], *page, *path = strdup(getenv("PATH"));
