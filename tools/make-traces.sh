@@ -18,12 +18,11 @@ gnuplot-nox vim-tiny bash groff-base ripgrep"
 export LC_ALL=C.UTF-8 TZ=UTC0 HOME=$work
 unset LD_PRELOAD
 
-# rec PROGRAM COMMAND...: record COMMAND; archives of PROGRAM are candidates.
+# rec PROGRAM COMMAND...: record COMMAND; the archives of PROGRAM are candidates.
 rec() {
-    local program=$1
+    program=$1
     shift
     "$acre" trace record -o out --tick 100k --level 19 --min-ops 1000 -- "$@" >/dev/null
-    ls "out/$program".*.acr >/dev/null
 }
 
 # gen SEED PROGRAM: run an awk program with a generator of its own, the same on every machine.
@@ -145,7 +144,7 @@ for my $k (sort keys %by) {
     delete $by{$k} if rnd(3) == 0;
 }
 s/([a-z]+):(\d+)/$2-$1/g for @all;
-for my $round (1 .. 12) {
+for my $round (1 .. 4) {
     my @fields = map { [split /[-,]/] } @all;
     my %seen = map { $_->[0] => scalar @$_ } @fields;
     @all = map { join ',', reverse @$_ } @fields;
@@ -186,6 +185,7 @@ LUA
 
 record_redis() { # a server under redis-benchmark, on the loopback only
     local port=47391
+    program=$(basename "$(readlink -f /usr/bin/redis-server)")
     "$acre" trace record -o out --tick 100k --level 19 --min-ops 1000 -- /usr/bin/redis-server --port $port \
         --bind 127.0.0.1 --save "" --appendonly no >/dev/null 2>&1 &
     local recorder=$!
@@ -263,15 +263,15 @@ record_groff() { # C++: a long manual page, with tables of contents, tabs and fo
 
 record_ripgrep() { # two threads: search a generated tree
     mkdir tree
-    gen 14 'BEGIN { for (f = 0; f < 1500; f++) { name = sprintf("tree/d%d_%s.txt", f, word()); for (l = 0; l < 60; l++) print word(), word(), word() > name; close(name) } }'
+    gen 14 'BEGIN { for (f = 0; f < 5000; f++) { name = sprintf("tree/d%d_%s.txt", f, word()); for (l = 0; l < 60; l++) print word(), word(), word() > name; close(name) } }'
     rec rg rg -j2 --no-ignore -n -o -r '$2 $1' '([a-m]\w+) ([n-z]\w+)' tree
 }
 
 # ---- Keeping ------------------------------------------------------------------------------------
 
-keep() { # the archive with the most operations
+keep() { # the archive of the program with the most operations
     local best
-    best=$("$acre" trace info --json out/*.acr | jq -rs 'max_by(.ops).file')
+    best=$("$acre" trace info --json "out/$program".*.acr | jq -rs 'max_by(.ops).file')
     cp "$best" "$top/traces/$1.acr"
     "$acre" trace info --json "$top/traces/$1.acr" | jq -r '"\(.ops) operations, \(.bytes_per_op * 1000 | round / 1000) bytes/op"'
 }
@@ -289,7 +289,11 @@ record() {
 }
 
 version() { # of the Debian package of a program, as the table shows it
-    dpkg-query -W -f '${Package} ${Version}' "$(dpkg -S "$(readlink -f "$1")" 2>/dev/null | head -n1 | cut -d: -f1)" 2>/dev/null || echo unknown
+    local file owner
+    file=$(readlink -f "$1")
+    owner=$(dpkg -S "$file" 2>/dev/null || dpkg -S "${file#/usr}" 2>/dev/null) || owner=unknown
+    owner=${owner%%:*}
+    dpkg-query -W -f '${Package} ${Version}' "$owner" 2>/dev/null || echo unknown
 }
 
 table() {
