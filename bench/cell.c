@@ -98,7 +98,8 @@ static int cell_replay(cell *c, const acre_image *m, json_t *o)
 {
     const char *touch = cell_text(c, "touch");
     acre_timing_plan plan = {touch ? acre_touch_parse(touch) : ACRE_TOUCH_LINE,
-                             (unsigned)cell_number(c, "warm"), cell_budget_ns(c)};
+                             (unsigned)cell_number(c, "warm"), cell_budget_ns(c),
+                             cell_number(c, "block") == 0};
     acre_timing t;
     if (plan.touch < 0)
         return cell_fail(c, "touch is none, line, page or full, not '%s'", touch);
@@ -111,7 +112,8 @@ static int cell_replay(cell *c, const acre_image *m, json_t *o)
     cell_set_real(o, "ns_per_op_warm_min", t.warm_min);
     cell_set_integer(o, "warm_passes", t.passes);
     cell_set_integer(o, "peak_live", m->h->peak_live);
-    cell_set_integer(o, "peak_used", t.peak_used);
+    if (t.peak_used)
+        cell_set_integer(o, "peak_used", t.peak_used);
     cell_set_integer(o, "peak_rss", t.peak_resident);
     cell_set_integer(o, "minor_faults", t.minor_faults);
     cell_set_status(o, t.status);
@@ -240,7 +242,7 @@ static int cell_parse(cell *c, const char *line)
     c->plan = json_loads(line, 0, &e);
     if (!json_is_object(c->plan))
         return cell_fail(c, "plan, column %d: %s", c->plan ? 1 : e.column,
-                         c->plan ? "not an object" : e.text);
+                         c->plan ? "not an object" : *line ? e.text : "empty");
     const char *spec = cell_text(c, "algorithm");
     int bad = spec ? acre_contender_find(&c->contender, spec) : ENOENT;
     if (bad)

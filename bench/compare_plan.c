@@ -29,7 +29,7 @@ enum {
     PLAN_CONTENDERS = 64,
     PLAN_PAD = 4096,          /* environment grows by less than this */
     PLAN_LIVE_FROM = 100, PLAN_LIVE_TO = 1000000,
-    PLAN_QUICK_OPS = 150000,  /* traces are cut after so many */
+    PLAN_QUICK_OPS = 100000,  /* traces are cut after so many */
 };
 
 typedef struct plan {
@@ -50,8 +50,8 @@ typedef struct plan_amount {
     json_int_t replay_ms, fit_ms, live_ms, timeline_ms;
 } plan_amount;
 
-static const plan_amount plan_full = {5, 3, 2500, 6000, 1000, 10000};
-static const plan_amount plan_quick = {3, 3, 400, 1500, 200, 2000};
+static const plan_amount plan_full = {5, 3, 1200, 3000, 1000, 10000};
+static const plan_amount plan_quick = {3, 3, 250, 700, 200, 2000};
 
 static const plan_amount *plan_amount_of(const plan *p)
 {

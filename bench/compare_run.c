@@ -36,30 +36,33 @@ static bool run_is_alone(const json_t *cell)
     return json_is_true(json_object_get(cell, "alone"));
 }
 
-static bool run_is_replay(const json_t *cell)
+static const char *run_engine(const json_t *cell)
 {
-    return strcmp(acre__compare_text(cell, "engine"), "replay") == 0;
+    return acre__compare_text(cell, "engine");
 }
 
-/* What could not finish once is not tried in each further block: it would take all the time. */
-static void run_slow_key(const json_t *cell, char key[512])
+/* What could not finish once is not tried again, or it would take all the time: a replay in each
+ * further block, a fit with other options (they change no block's place). */
+static bool run_slow_key(const json_t *cell, char key[512])
 {
-    snprintf(key, 512, "%.250s\t%.250s", acre__compare_text(cell, "trace"),
-             acre__compare_text(cell, "algorithm"));
+    const char *algorithm = acre__compare_text(cell, "algorithm");
+    bool fit = strcmp(run_engine(cell), "fit") == 0;
+    int length = (int)(fit ? strcspn(algorithm, ":") : strlen(algorithm));
+    snprintf(key, 512, "%s\t%.200s\t%.*s", run_engine(cell), acre__compare_text(cell, "trace"),
+             length < 200 ? length : 200, algorithm);
+    return fit || strcmp(run_engine(cell), "replay") == 0;
 }
 
 static bool run_is_slow(const run *r, const json_t *cell)
 {
     char key[512];
-    run_slow_key(cell, key);
-    return run_is_replay(cell) && json_object_get(r->slow, key);
+    return run_slow_key(cell, key) && json_object_get(r->slow, key);
 }
 
 static void run_learn(run *r, const json_t *cell, const json_t *result)
 {
     char key[512];
-    run_slow_key(cell, key);
-    if (run_is_replay(cell) && strcmp(acre__compare_text(result, "status"), "ok"))
+    if (run_slow_key(cell, key) && strcmp(acre__compare_text(result, "status"), "ok"))
         json_object_set_new(r->slow, key, json_true());
 }
 
@@ -69,7 +72,7 @@ static void run_write_death(const json_t *cell, int status)
     char how[256], error[512];
     acre_worker_describe(status, how, sizeof how);
     json_t *line = json_pack("{s:s, s:s, s:s, s:f, s:o, s:o, s:o}", "kind",
-                             acre__compare_text(cell, "engine"), "status", "failed", "error", how,
+                             run_engine(cell), "status", "failed", "error", how,
                              "share", 0.0, "op", json_array(), "live", json_array(), "used",
                              json_array());
     static const char *const copied[] = {"trace", "algorithm", "block", "position", "live"};
@@ -126,7 +129,7 @@ static int run_start(run *r, json_t *cell)
 static void run_show(const run *r, const json_t *cell)
 {
     char label[RUN_LABEL];
-    snprintf(label, sizeof label, "%.12s", acre__compare_text(cell, "engine"));
+    snprintf(label, sizeof label, "%.12s", run_engine(cell));
     r->o->progress(label, r->done, json_array_size(r->cells));
 }
 

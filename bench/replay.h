@@ -64,6 +64,7 @@ typedef struct acre_timing_plan {
     int touch;
     unsigned warm;      /* passes on the emptied heap, at most ACRE_WARM_MAX */
     uint64_t budget_ns; /* for all passes; 0 = none */
+    bool reach;         /* spend a further pass if the heap does not tell its high water */
 } acre_timing_plan;
 
 enum { ACRE_WARM_MAX = 64 };
@@ -73,7 +74,8 @@ typedef struct acre_timing {
     double share;               /* of the cold pass that was done */
     double cold, warm, warm_min; /* ns per operation; warm is the median; 0 = not reached */
     unsigned passes;            /* warm ones that were done */
-    uint64_t peak_used;         /* high water of the segment, or growth of resident memory */
+    uint64_t peak_used;         /* high water of the segment, or growth of resident memory; 0 =
+                                   not measured */
     uint64_t peak_resident;     /* growth in the cold pass */
     uint64_t minor_faults;      /* of the cold pass */
     uint64_t failed_entry;

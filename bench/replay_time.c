@@ -74,10 +74,10 @@ int acre_replay_time(const acre_image *m, const acre_contender *c, const acre_ti
         t.peak_used = r.engine->high_water(r.tape.heap);
     if (t.status == ACRE_REPLAY_OK)
         time_warm(&r, plan, deadline, &t);
-    if (!r.engine->high_water && r.engine->flags & ACRE_ENGINE_SEGMENT)
-        time_reach(&r, deadline ? deadline + plan->budget_ns : 0, &t);
-    else if (!r.engine->high_water)
+    if (!r.engine->high_water && !(r.engine->flags & ACRE_ENGINE_SEGMENT))
         t.peak_used = t.peak_resident;
+    else if (!r.engine->high_water && plan->reach)
+        time_reach(&r, deadline ? deadline + plan->budget_ns : 0, &t);
     acre_replay_close(&r);
     *out = t;
     return 0;
