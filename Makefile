@@ -72,8 +72,8 @@ endif
 # ---- packages, by what needs them ----
 PACKAGES_BUILD := gcc g++ libc6-dev libzstd-dev libjansson-dev
 PACKAGES_BASELINES := libjemalloc2 libmimalloc2.0 libtcmalloc-minimal4 libboost-dev
-PACKAGES_TEST := $(PACKAGES_BUILD) $(PACKAGES_BASELINES) libcriterion-dev libbenchmark-dev gnuplot-nox git
-PACKAGES_COMPARE := $(PACKAGES_BUILD) $(PACKAGES_BASELINES) libbenchmark-dev gnuplot-nox
+PACKAGES_TEST := $(PACKAGES_BUILD) $(PACKAGES_BASELINES) libcriterion-dev libbenchmark-dev gnuplot-nox fonts-dejavu-core git
+PACKAGES_COMPARE := $(PACKAGES_BUILD) $(PACKAGES_BASELINES) libbenchmark-dev gnuplot-nox fonts-dejavu-core
 
 deps-build:
 	@tools/install-packages.sh $(PACKAGES_BUILD)
@@ -171,7 +171,7 @@ bench: deps-compare  ## micro benchmarks (Google Benchmark); JSON in build/bench
 	@$(MAKE) --no-print-directory all
 	build/acre-bench --benchmark_out=build/bench.json --benchmark_out_format=json $(ARGS)
 plots:  ## draw the last comparison's pictures and report again
-	build/acre report build/report
+	build/acre report --png build/report
 traces:  ## record the bundled traces anew (replaces traces/*.acr)
 	@$(MAKE) --no-print-directory all
 	tools/make-traces.sh
