@@ -296,36 +296,41 @@ static void two_mappings_alternate(const acre_algorithm *a)
     ACRE_CHECK_EQUAL(acre_segment_open(&m.view[1], ACRE_MEMFD, NULL, &o), 0);
     ACRE_CHECK(acre_segment_base(m.view[0]) != acre_segment_base(m.view[1]));
     model_run(&m, acre_test_rounds(12000));
+    acre_segment_close(m.view[0]);
+    acre_segment_close(m.view[1]);
+}
+
+static char *copied_elsewhere(char *at)
+{
+    char *to = memcpy(aligned_alloc(4096, MODEL_SIZE), at, MODEL_SIZE);
+    memset(at, 0xdb, MODEL_SIZE);
+    free(at);
+    return to;
 }
 
 /* A buffer that is copied elsewhere between two operations. */
 static void heap_moves_by_memcpy_while_closed(const acre_algorithm *a)
 {
     test_skip_flags(a, ACRE_NO_FREE | ACRE_REFERENCE);
-    model m = {.algorithm = a, .views = 1, .seed = acre_test_seed()};
-    void *at = aligned_alloc(4096, MODEL_SIZE);
-    acre_segment_options o = {.size = MODEL_SIZE, .algorithm = a, .buffer = at};
-    ACRE_CHECK_EQUAL(acre_segment_create(&m.view[0], ACRE_BUFFER, NULL, &o), 0);
-    acre_off kept = acre_segment_offset(m.view[0], acre_alloc(acre_segment_heap(m.view[0]), 300));
-    test_fill(acre_segment_address(m.view[0], kept), 300, 1);
-    for (int i = 1; i < 20; i++) {
-        acre_segment_close(m.view[0]);
-        o.buffer = memcpy(aligned_alloc(4096, MODEL_SIZE), at, MODEL_SIZE);
-        memset(at, 0xdb, MODEL_SIZE);
-        free(at);
-        at = o.buffer;
-        ACRE_CHECK_EQUAL(acre_segment_open(&m.view[0], ACRE_BUFFER, NULL, &o), 0);
-        acre_heap *h = acre_segment_heap(m.view[0]);
-        void *p = acre_segment_address(m.view[0], kept);
-        ACRE_CHECK(test_filled(p, 300, (uint64_t)i));
-        ACRE_CHECK_EQUAL(acre_free(h, p), 0);
-        ACRE_CHECK(acre_heap_all_free(h));
-        p = acre_alloc(h, 300);
-        kept = acre_segment_offset(m.view[0], p);
-        test_fill(p, 300, (uint64_t)i + 1);
-        test_sound(h);
+    acre_segment *s;
+    acre_segment_options o = {.size = MODEL_SIZE, .algorithm = a,
+                              .buffer = aligned_alloc(4096, MODEL_SIZE)};
+    ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_BUFFER, NULL, &o), 0);
+    for (uint64_t i = 0; i < 20; i++) {
+        void *p = acre_alloc(acre_segment_heap(s), 300);
+        acre_off kept = acre_segment_offset(s, p);
+        test_fill(p, 300, i);
+        acre_segment_close(s);
+        o.buffer = copied_elsewhere(o.buffer);
+        ACRE_CHECK_EQUAL(acre_segment_open(&s, ACRE_BUFFER, NULL, &o), 0);
+        p = acre_segment_address(s, kept);
+        test_sound(acre_segment_heap(s));
+        ACRE_CHECK(test_filled(p, 300, i));
+        ACRE_CHECK_EQUAL(acre_free(acre_segment_heap(s), p), 0);
+        ACRE_CHECK(acre_heap_all_free(acre_segment_heap(s)));
     }
-    free(at);
+    acre_segment_close(s);
+    free(o.buffer);
 }
 
 #define CASES(X, a)                              \
