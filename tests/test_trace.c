@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Archives: what goes in comes out, and nothing damaged is believed. */
 #include "tests/acre_test.h"
+#include "traces/codec.h"
+#include "traces/crc32c.h"
 #include "traces/trace.h"
 
 #include <fcntl.h>
@@ -352,7 +354,7 @@ static void expect_refused(const char *what, size_t at)
 
 ACRE_TEST(trace, every_truncation_is_refused)
 {
-    buffer b = small_archive(400, 1000000);
+    buffer b = small_archive(200, 1000000);
     for (size_t n = 0; n < b.n; n++) {
         spill(path_of("bad.acr"), b.data, n);
         expect_refused("truncation", n);
@@ -363,7 +365,7 @@ ACRE_TEST(trace, every_truncation_is_refused)
 
 ACRE_TEST(trace, every_flipped_bit_is_refused)
 {
-    buffer b = small_archive(300, 1000000);
+    buffer b = small_archive(100, 1000000);
     for (size_t i = 0; i < b.n * 8; i += acre_test_rounds(20) == 20 ? 1 : 7) {
         b.data[i / 8] ^= (unsigned char)(1 << i % 8);
         spill(path_of("bad.acr"), b.data, b.n);
@@ -442,4 +444,57 @@ ACRE_TEST(trace, huge_sizes_in_headers_take_no_memory)
     }
     free(b.data);
     clean_up();
+}
+
+/* ---- The format itself ---------------------------------------------------------------------- */
+
+ACRE_TEST(trace, crc32c_of_the_standard)
+{
+    unsigned char zeros[32] = {0}, digits[] = "123456789";
+    ACRE_CHECK(acre__crc32c(0, zeros, 32) == 0x8A9136AA); /* RFC 3720, B.4 */
+    ACRE_CHECK(acre__crc32c(0, digits, 9) == 0xE3069283);
+    ACRE_CHECK(acre__crc32c(acre__crc32c(0, digits, 4), digits + 4, 5) == 0xE3069283);
+}
+
+ACRE_TEST(trace, operations_have_the_documented_bytes)
+{
+    static const struct {
+        acre_trace_op op;
+        unsigned char bytes[4];
+        size_t n;
+    } want[] = {
+        {{.kind = ACRE_TRACE_MALLOC, .serial = 1, .size = 200}, {0x78, 0xc8, 0x01}, 3},
+        {{.kind = ACRE_TRACE_CALLOC, .serial = 2, .size = 200}, {0x01}, 1},
+        {{.kind = ACRE_TRACE_MALLOC, .serial = 3, .size = 0, .flags = ACRE_TRACE_CXX}, {0x88}, 1},
+        {{.kind = ACRE_TRACE_REALLOC, .serial = 4, .old = 2, .size = 200}, {0x0a, 0x02}, 2},
+        {{.kind = ACRE_TRACE_ALIGNED, .serial = 5, .size = 7, .align_log2 = 12}, {0x7d, 7, 12}, 3},
+        {{.kind = ACRE_TRACE_FREE, .serial = 5}, {0x03}, 1},            /* age 0 */
+        {{.kind = ACRE_TRACE_FREE, .serial = 4}, {0x0c}, 1},            /* one before, zigzag 1 */
+        {{.kind = ACRE_TRACE_FREE}, {0x7b, 0x00}, 2},                   /* free(NULL) */
+        {{.kind = ACRE_TRACE_EXT, .flags = ACRE_TRACE_EXT_FAILED, .size = 300}, {0x1f, 0xac, 2}, 3},
+    };
+    acre__codec put, get;
+    acre__codec_init(&put, 0);
+    acre__codec_init(&get, 0);
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        unsigned char out[ACRE__CODEC_OP_MAX];
+        acre_trace_op op;
+        size_t n = acre__codec_put(&put, &want[i].op, out);
+        ACRE_CHECK(n == want[i].n && memcmp(out, want[i].bytes, n) == 0, "%zu: %02x", i, out[0]);
+        ACRE_CHECK(acre__codec_get(&get, &op, out, out + n) == n && same_op(&want[i].op, &op, false));
+        ACRE_CHECK(acre__codec_get(&get, &op, out, out) == 0);
+    }
+}
+
+/* tests/data/golden.acr was written by the first version; what can be read once stays readable. */
+ACRE_TEST(trace, golden_archive_stays_readable)
+{
+    acre_trace *acr = open_trace("tests/data/golden.acr"), *rep = open_trace("tests/data/golden.rep");
+    acre_trace_op a, b;
+    ACRE_CHECK(acre_trace_info_of(acr)->n_ops == 8);
+    while (acre_trace_next(rep, &a, NULL) == 1)
+        ACRE_CHECK(acre_trace_next(acr, &b, NULL) == 1 && same_op(&a, &b, false));
+    ACRE_CHECK(acre_trace_next(acr, &b, NULL) == 0);
+    acre_trace_close(acr);
+    acre_trace_close(rep);
 }

@@ -16,7 +16,8 @@
  * Memory: bounded by one chunk of 65,536 operations and the number of *live* objects.
  * Threads: a trace or a writer belongs to one thread at a time.
  * Errors: 0 or 1 as documented, positive errno, or a negative ACRE_ETRACE_*; if `e` is not NULL it
- * gets the same code, the byte offset, and one ready line "FILE: what at offset N". */
+ * gets the same code, the byte offset, and one ready line "FILE: what at offset N" (without
+ * the offset for errno values). */
 #ifndef ACRE_TRACES_TRACE_H
 #define ACRE_TRACES_TRACE_H
 

@@ -16,15 +16,16 @@ int acre__trace_fail(acre_trace_error *e, int code, const char *path, uint64_t o
     e->offset = offset;
 
     /* The file name may be long; what went wrong must never be cut off. */
-    char text[160];
+    char text[160], where[40] = "";
     va_list args;
     va_start(args, what);
     vsnprintf(text, sizeof text, what, args);
     va_end(args);
+    if (code < 0) /* errno values are about the file, not about a place in it */
+        snprintf(where, sizeof where, " at offset %llu", (unsigned long long)offset);
     int room = (int)(sizeof e->text - strlen(text) - 40);
     int skip = (int)strlen(path) > room ? (int)strlen(path) - room : 0;
-    snprintf(e->text, sizeof e->text, "%s%s: %s at offset %llu", skip ? "..." : "", path + skip,
-             text, (unsigned long long)offset);
+    snprintf(e->text, sizeof e->text, "%s%s: %s%s", skip ? "..." : "", path + skip, text, where);
     return code;
 }
 
