@@ -43,7 +43,7 @@ typedef struct tally {
 static tally *tallies; /* one for each thread, then one for the forked child */
 extern char **environ;
 
-/* ---- Subjects: run with the recorder ------------------------------------------------------------ */
+/* ---- Subjects: run with the recorder ------------------------------------------------------ */
 
 static void *born(tally *t, void *p)
 {
@@ -281,7 +281,7 @@ __attribute__((constructor)) static void run_subject(void)
     _exit(2);
 }
 
-/* ---- The test's side -------------------------------------------------------------------------- */
+/* ---- The test's side -------------------------------------------------------------------- */
 
 static char record_dir[64];
 
@@ -519,7 +519,7 @@ ACRE_TEST(record, nothing_is_lost_by_sigkill)
     }
 }
 
-/* ---- Exact sequences ---------------------------------------------------------------------------- */
+/* ---- Exact sequences ------------------------------------------------------------------ */
 
 typedef struct expected {
     unsigned kind, align_log2;

@@ -252,7 +252,8 @@ ACRE_TEST(trace, seek_lands_on_the_operation)
     for (int i = 0; i < 40; i++) {
         uint64_t k = i == 0 ? 0 : i == 1 ? N - 1 : acre_test_below(&state, N);
         ACRE_CHECK(acre_trace_seek(t, k, &e) == 0, "%s", e.text);
-        ACRE_CHECK(acre_trace_next(t, &op, &e) == 1 && same_op(&ops[k], &op, true), "op %d", (int)k);
+        ACRE_CHECK(acre_trace_next(t, &op, &e) == 1);
+        ACRE_CHECK(same_op(&ops[k], &op, true), "op %d", (int)k);
     }
     ACRE_CHECK(acre_trace_seek(t, N, &e) == ACRE_ETRACE_INVALID);
     acre_trace_close(t);
@@ -481,7 +482,8 @@ ACRE_TEST(trace, operations_have_the_documented_bytes)
         acre_trace_op op;
         size_t n = acre__codec_put(&put, &want[i].op, out);
         ACRE_CHECK(n == want[i].n && memcmp(out, want[i].bytes, n) == 0, "%zu: %02x", i, out[0]);
-        ACRE_CHECK(acre__codec_get(&get, &op, out, out + n) == n && same_op(&want[i].op, &op, false));
+        ACRE_CHECK(acre__codec_get(&get, &op, out, out + n) == n);
+        ACRE_CHECK(same_op(&want[i].op, &op, false));
         ACRE_CHECK(acre__codec_get(&get, &op, out, out) == 0);
     }
 }
@@ -489,7 +491,8 @@ ACRE_TEST(trace, operations_have_the_documented_bytes)
 /* tests/data/golden.acr was written by the first version; what can be read once stays readable. */
 ACRE_TEST(trace, golden_archive_stays_readable)
 {
-    acre_trace *acr = open_trace("tests/data/golden.acr"), *rep = open_trace("tests/data/golden.rep");
+    acre_trace *acr = open_trace("tests/data/golden.acr");
+    acre_trace *rep = open_trace("tests/data/golden.rep");
     acre_trace_op a, b;
     ACRE_CHECK(acre_trace_info_of(acr)->n_ops == 8);
     while (acre_trace_next(rep, &a, NULL) == 1)

@@ -52,7 +52,8 @@ typedef struct acre__index_entry {
 
 void acre__archive_header_put(const acre__archive_header *h, unsigned char out[64]);
 /* NULL, or what is wrong.  *code tells a foreign file from a foreign version. */
-const char *acre__archive_header_get(acre__archive_header *h, const unsigned char in[64], int *code);
+const char *acre__archive_header_get(acre__archive_header *h, const unsigned char in[64],
+                                     int *code);
 
 void acre__chunk_put(const acre__chunk *c, unsigned char out[48]);
 bool acre__chunk_get(acre__chunk *c, const unsigned char in[48]); /* false: no chunk starts here */

@@ -277,7 +277,8 @@ int acre_trace_writer_create(acre_trace_writer **out, const char *path,
     static const acre_trace_options none = {0};
     options = options ? options : &none;
     if (options->ticks_per_s > 1000000000 || options->level < 0 || options->level > 19)
-        return acre__trace_fail(e, ACRE_ETRACE_INVALID, path, 0, "impossible time resolution or level");
+        return acre__trace_fail(e, ACRE_ETRACE_INVALID, path, 0,
+                                "impossible time resolution or level");
     acre_trace_writer *w = writer_new(path, options);
     if (!w)
         return acre__trace_fail(e, ACRE_ETRACE_NOMEM, path, 0, "out of memory");

@@ -7,7 +7,7 @@
  *         +-----+----------+-------+
  *
  *     code 0 malloc, 1 calloc, 2 realloc, 5 aligned
- *          arg 0..14 index in a move-to-front list of 15 sizes; 15 a size follows, put at the front.
+ *          arg 0..14 index in a move-to-front list of 15 sizes; 15: one follows, put in front.
  *          realloc: then new serial - old serial (0 = there was no old object);
  *          aligned: then one byte, log2 of the alignment
  *     code 3 free, arg 0..14 age (newest serial - serial); 15 an age follows, 0 meaning free(NULL)

@@ -37,7 +37,7 @@ typedef int acre__trace_opener(void **self, const acre__trace_source **source, i
                                bool *known, acre_trace_error *e);
 acre__trace_opener acre__archive_open, acre__rep_open, acre__raw_open;
 
-/* Reads exactly n bytes at `offset`: 0, or ACRE_ETRACE_IO / ACRE_ETRACE_CORRUPT (file too short). */
+/* Reads exactly n bytes at `offset`: 0, ACRE_ETRACE_IO, or ACRE_ETRACE_CORRUPT (too short). */
 int acre__trace_pread(int fd, void *buf, size_t n, uint64_t offset, const char *path,
                       acre_trace_error *e);
 
@@ -48,7 +48,8 @@ typedef struct acre__meta {
     size_t n, room;
 } acre__meta;
 
-int acre__meta_set(acre__meta *m, const char *key, const char *value); /* replaces; 0, EINVAL, ENOMEM */
+/* Adds or replaces: 0, EINVAL, ENOMEM. */
+int acre__meta_set(acre__meta *m, const char *key, const char *value);
 int acre__meta_set_count(acre__meta *m, const char *key, uint64_t value); /* nothing if 0 */
 int acre__meta_parse(acre__meta *m, const char *text, size_t n);       /* 0, EINVAL, ENOMEM */
 const char *acre__meta_get(const acre__meta *m, const char *key);

@@ -10,7 +10,8 @@
 
 enum { RAW_LANES_MAX = 65536 };
 
-static int rawlanes_fail(const acre__raw_file *f, acre_trace_error *e, uint64_t at, const char *what)
+static int rawlanes_fail(const acre__raw_file *f, acre_trace_error *e, uint64_t at,
+                         const char *what)
 {
     return acre__trace_fail(e, ACRE_ETRACE_CORRUPT, f->path, at, "%s", what);
 }
@@ -238,7 +239,8 @@ static int rawlanes_take(acre__raw_file *f, acre__raw_lane *lane, acre__raw_even
     if (rawlanes_op(r) > ACRE__RAW_WIDE)
         return rawlanes_fail(f, e, lane->at, "unknown kind of record before");
     rawlanes_decode(lane, event, r);
-    if (r[1] >> 32 == ACRE__RAW_ESCAPE && !(err = rawlanes_follower(f, lane, ACRE__RAW_WIDE, more, e)))
+    if (r[1] >> 32 == ACRE__RAW_ESCAPE &&
+        !(err = rawlanes_follower(f, lane, ACRE__RAW_WIDE, more, e)))
         lane->tick = more[1];
     if (!err && event->size == ACRE__RAW_ESCAPE &&
         !(err = rawlanes_follower(f, lane, ACRE__RAW_WIDE, more, e)))

@@ -75,7 +75,7 @@ typedef struct acre__raw_header {
     char magic[8];
     uint32_t version, pid, parent, forked; /* forked: the image came from fork, not from exec */
     uint64_t page_size, wall_start_ns;
-    uint64_t hz;                           /* of ticks; 0 = unknown, to be had from the two pairs below */
+    uint64_t hz;                           /* of ticks; 0 = unknown, take the two pairs below */
     uint64_t start_ticks, start_ns;        /* one moment in both clocks */
     uint64_t end_ticks, end_ns;            /* the latest such moment */
     uint64_t next_block;                   /* first offset that is not claimed */

@@ -125,7 +125,8 @@ int acre_trace_export_rep(acre_trace *t, const char *path, acre_trace_rep_loss *
         bad = true;
     acre__map64_clear(&w.ids);
     if (!err && bad)
-        err = acre__trace_fail(e, errno ? errno : EIO, path, 0, "cannot write: %s", strerror(errno));
+        err = acre__trace_fail(e, errno ? errno : EIO, path, 0, "cannot write: %s",
+                               strerror(errno));
     if (!err && loss)
         *loss = w.loss;
     return err;

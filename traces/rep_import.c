@@ -249,7 +249,7 @@ static const acre__trace_source rep_source = {rep_next, rep_rewind, NULL, rep_wh
 static rep *rep_new(int fd, const char *path)
 {
     rep *r = calloc(1, sizeof *r);
-    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0); /* the caller keeps fd until the trace is surely open */
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0); /* the caller's stays open if we fail */
     if (r && (r->path = strdup(path)) && copy >= 0 && (r->file = fdopen(copy, "r")))
         return r;
     if (copy >= 0)

@@ -156,7 +156,7 @@ void acre_trace_writer_abort(acre_trace_writer *w);
 int acre_trace_copy(acre_trace *t, acre_trace_writer *w, acre_trace_error *e);
 
 typedef struct acre_trace_rep_loss {
-    uint64_t calloc, aligned, cxx, ext; /* operations that .rep can only say as plain ones, or not at all */
+    uint64_t calloc, aligned, cxx, ext; /* what .rep says as plain operations, or not at all */
 } acre_trace_rep_loss;
 
 /* Writes `t`, which is rewound first, to `path` as malloclab .rep ("-" = standard output).

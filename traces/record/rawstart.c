@@ -227,7 +227,8 @@ bool acre__record_append(const acre__raw_block *buffer)
     if (fd < 0)
         return false;
     /* The head goes last: without it the block does not count, and the buffer still does. */
-    bool stored = rawstart_pwrite(fd, buffer + 1, ACRE__RAW_BLOCK - sizeof head, at + sizeof head) &&
+    size_t body = ACRE__RAW_BLOCK - sizeof head;
+    bool stored = rawstart_pwrite(fd, buffer + 1, body, at + sizeof head) &&
                   rawstart_pwrite(fd, &head, sizeof head, at);
     close(fd);
     rawstart_tell_time();

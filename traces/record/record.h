@@ -49,8 +49,8 @@ extern __thread record_thread acre__record_thread
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 /* Stores one event.  `stamp` from acre__record_clock(). */
-RECORD_HIDDEN void acre__record_event(unsigned op, uint64_t stamp, const void *p, unsigned align_log2,
-                                      unsigned flags, uint64_t size);
+RECORD_HIDDEN void acre__record_event(unsigned op, uint64_t stamp, const void *p,
+                                      unsigned align_log2, unsigned flags, uint64_t size);
 RECORD_HIDDEN void acre__record_realloc(uint64_t start, uint64_t end, const void *p, unsigned flags,
                                         const void *old, uint64_t size);
 
@@ -91,7 +91,7 @@ extern record_real acre__real RECORD_HIDDEN;
 
 /* False while the functions are being looked for: use the bootstrap memory. */
 RECORD_HIDDEN bool acre__real_ready(void);
-/* A function of C++; falls back on a libstdc++ that was loaded privately.  NULL if there is none. */
+/* A function of C++, also of a libstdc++ that was loaded privately.  NULL if there is none. */
 RECORD_HIDDEN void *acre__real_cxx(const char *name);
 
 /* Memory for what dlsym allocates; zeroed, never given back. */
