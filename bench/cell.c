@@ -99,6 +99,7 @@ static int cell_replay(cell *c, const acre_image *m, json_t *o)
     const char *touch = cell_text(c, "touch");
     acre_timing_plan plan = {touch ? acre_touch_parse(touch) : ACRE_TOUCH_LINE,
                              (unsigned)cell_number(c, "warm"), cell_budget_ns(c),
+                             cell_number(c, "enough_ms") * 1000000,
                              cell_number(c, "block") == 0};
     acre_timing t;
     if (plan.touch < 0)

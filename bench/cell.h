@@ -10,6 +10,7 @@
  *     image      of the trace, if made already, else it is made for this cell
  *     block, position                       of the plan, copied into the result
  *     touch "none|line|page|full", warm N   replay
+ *     enough_ms  replay: no further warm pass after this time in them
  *     live N                                live_cost
  *     budget_ms  0 = no limit
  *     cpu        to be pinned to, if allowed;  pad: bytes to lengthen the environment by

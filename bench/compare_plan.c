@@ -47,11 +47,11 @@ typedef struct plan {
 /* How much of everything. */
 typedef struct plan_amount {
     unsigned blocks, warm;
-    json_int_t replay_ms, fit_ms, live_ms, timeline_ms;
+    json_int_t replay_ms, enough_ms, fit_ms, live_ms, timeline_ms;
 } plan_amount;
 
-static const plan_amount plan_full = {5, 3, 1200, 3000, 1000, 10000};
-static const plan_amount plan_quick = {3, 3, 250, 700, 200, 2000};
+static const plan_amount plan_full = {5, 3, 1200, 200, 3000, 1000, 10000};
+static const plan_amount plan_quick = {3, 3, 250, 50, 700, 200, 2000};
 
 static const plan_amount *plan_amount_of(const plan *p)
 {
@@ -249,6 +249,7 @@ static void plan_block_trace(plan *p, unsigned block, const json_t *trace)
         json_object_set_new(cell, "position", json_integer((json_int_t)i));
         json_object_set_new(cell, "touch", json_string("line"));
         json_object_set_new(cell, "warm", json_integer(amount->warm));
+        json_object_set_new(cell, "enough_ms", json_integer(amount->enough_ms));
         plan_alone(p, cell);
     }
 }

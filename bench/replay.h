@@ -64,6 +64,7 @@ typedef struct acre_timing_plan {
     int touch;
     unsigned warm;      /* passes on the emptied heap, at most ACRE_WARM_MAX */
     uint64_t budget_ns; /* for all passes; 0 = none */
+    uint64_t enough_ns; /* no further warm pass once they took so long together; 0 = none */
     bool reach;         /* spend a further pass if the heap does not tell its high water */
 } acre_timing_plan;
 

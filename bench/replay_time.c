@@ -32,13 +32,22 @@ static acre_pass time_cold(acre_replay *r, const acre_timing_plan *plan, uint64_
     return pass;
 }
 
+static bool time_has_enough(const acre_timing_plan *plan, unsigned passes, uint64_t start,
+                            uint64_t deadline)
+{
+    uint64_t now = acre_lab_now_ns();
+    return (deadline && now > deadline) ||
+           (passes && plan->enough_ns && now - start > plan->enough_ns);
+}
+
 /* Warm passes until they are enough or the time is over; a pass that was cut does not count. */
 static void time_warm(acre_replay *r, const acre_timing_plan *plan, uint64_t deadline,
                       acre_timing *t)
 {
     double ns[ACRE_WARM_MAX];
     unsigned want = plan->warm < ACRE_WARM_MAX ? plan->warm : ACRE_WARM_MAX;
-    while (t->passes < want && (!deadline || acre_lab_now_ns() < deadline)) {
+    uint64_t start = acre_lab_now_ns();
+    while (t->passes < want && !time_has_enough(plan, t->passes, start, deadline)) {
         acre_replay_drain(r);
         acre_pass pass = acre_replay_run(r, 0, r->image->h->n_entries, plan->touch, deadline);
         if (pass.status != ACRE_REPLAY_OK)

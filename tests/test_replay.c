@@ -468,7 +468,7 @@ ACRE_TEST(measure, time_is_positive_and_the_peaks_are_above_the_live_bytes)
 {
     acre_image m = image_random(5, acre_test_rounds(50000), 500);
     static const char *const spec[] = {"rbtree_best_fit", "rbtree_best_fit:lock=none,journal=off"};
-    acre_timing_plan plan = {ACRE_TOUCH_LINE, 3, 0, true};
+    acre_timing_plan plan = {ACRE_TOUCH_LINE, 3, 0, 0, true};
     for (int i = 0; i < 2; i++) {
         acre_contender c = contender_of(spec[i]);
         acre_timing t;
@@ -503,7 +503,7 @@ ACRE_TEST(measure, budget_stops_a_slow_contender)
     acre_engine e = acre__engine_malloc;
     acre_image m = image_random(6, 20000, 100); /* would take four seconds */
     acre_contender c = contender_of("libc");
-    acre_timing_plan plan = {ACRE_TOUCH_NONE, 3, 100000000, true};
+    acre_timing_plan plan = {ACRE_TOUCH_NONE, 3, 100000000, 0, true};
     acre_timing t;
     e.loop[ACRE_TOUCH_NONE] = slow_loop;
     c.engine = &e;

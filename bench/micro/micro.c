@@ -49,12 +49,19 @@ void micro_open(void *context)
     m->open = e == 0;
 }
 
+/* A segment is thrown away as a whole; a malloc gets its blocks back. */
+static void micro_free_all(micro *m)
+{
+    for (size_t i = 0; i < m->count; i++)
+        if (m->block[i])
+            m->engine->free(m->heap, m->block[i]);
+}
+
 void micro_close(void *context)
 {
     micro *m = context;
-    for (size_t i = 0; m->open && i < m->count; i++)
-        if (m->block[i])
-            m->engine->free(m->heap, m->block[i]);
+    if (m->open && !(m->engine->flags & ACRE_ENGINE_SEGMENT))
+        micro_free_all(m);
     if (m->open)
         m->engine->close(m->heap);
     m->open = false;
