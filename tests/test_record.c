@@ -101,7 +101,7 @@ static void subject_kinds(void)
 
 static _Atomic(void *) hand_over[THREADS][256];
 
-/* Each thread frees what the one before it allocated. */
+/* Each thread frees what the next one allocated. */
 static void *subject_thread(void *number)
 {
     size_t me = (size_t)number, from = (me + 1) % THREADS;
@@ -124,6 +124,32 @@ static void subject_threads(void)
     pthread_t threads[THREADS];
     for (size_t i = 0; i < THREADS; i++)
         pthread_create(&threads[i], NULL, subject_thread, (void *)i);
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+}
+
+/* All threads take the same few blocks from each other, so that one that is interrupted between a
+ * call and its stamp would be seen to act out of order. */
+static void *subject_rival(void *number)
+{
+    tally *t = &tallies[(size_t)number];
+    for (unsigned i = 0; i < 8 * ROUNDS; i++) {
+        void *p = born(t, malloc(MARK));
+        if (i % 4 == 0) {
+            p = born(t, realloc(p, MARK + 190)); /* grows in place or moves, as rivals leave room */
+            atomic_fetch_add_explicit(&t->deaths, 1, memory_order_relaxed);
+        }
+        bury(t, p);
+    }
+    return NULL;
+}
+
+static void subject_rivals(void)
+{
+    pthread_t threads[THREADS];
+    mallopt(M_ARENA_MAX, 1);
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, subject_rival, (void *)i);
     for (size_t i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
 }
@@ -251,7 +277,8 @@ static const struct {
     const char *name;
     void (*run)(void);
 } subjects[] = {
-    {"kinds", subject_kinds}, {"threads", subject_threads}, {"many_threads", subject_many_threads},
+    {"kinds", subject_kinds}, {"threads", subject_threads}, {"rivals", subject_rivals},
+    {"many_threads", subject_many_threads},
     {"fork", subject_fork}, {"fork_threads", subject_fork_threads}, {"vfork", subject_vfork},
     {"spawn", subject_spawn}, {"early_exit", subject_early_exit}, {"abort", subject_abort},
     {"killed", subject_killed}, {"daemon", subject_daemon}, {"cxx", subject_cxx},
@@ -429,6 +456,16 @@ ACRE_TEST(record, threads_that_free_each_others_memory)
     tally sum = sum_of_threads();
     ACRE_CHECK(read_recordings(&a, &children) == 1);
     ACRE_CHECK_EQUAL(a.threads, THREADS + 1);
+    expect_exact(&a, sum.births, sum.deaths);
+}
+
+/* Fails with a recorder that stamps frees after the call. */
+ACRE_TEST(record, order_of_threads_that_share_addresses)
+{
+    account a, children;
+    run_to_end("rivals");
+    tally sum = sum_of_threads();
+    read_recordings(&a, &children);
     expect_exact(&a, sum.births, sum.deaths);
 }
 
