@@ -11,23 +11,29 @@ static inline bool alloc_impossible(size_t size, size_t align)
     return (size > ACRE_SIZE_MAX) | (align > ACRE_SIZE_MAX) | ((align & (align - 1)) != 0);
 }
 
-/* A heap without lock and journal has nothing to do around a call. */
+/* A plain heap has nothing to do around a call, but to hide links if it was zeroed. */
 static inline bool alloc_plain(const acre_heap *h)
 {
     return h->plain && !h->control->zeroed;
 }
 
-static inline void *alloc_one(acre_heap *h, size_t size, size_t align)
+/* Out of line, so that a plain heap's calls are a jump. */
+static __attribute__((noinline)) void *alloc_locked(acre_heap *h, size_t size, size_t align)
 {
-    if (alloc_plain(h))
-        return h->algorithm->alloc(&h->region, size, align);
     if (__builtin_expect(acre__heap_enter(h) != 0, 0))
         return NULL;
-    void *p = h->algorithm->alloc(&h->region, size, align);
+    void *p = h->alloc(&h->region, size, align);
     acre__heap_leave(h);
     if (__builtin_expect(h->control->zeroed, 0) && p)
         memset(p, 0, h->algorithm->free_clobbers); /* after the commit: the block is ours */
     return p;
+}
+
+static inline void *alloc_one(acre_heap *h, size_t size, size_t align)
+{
+    if (alloc_plain(h))
+        return h->alloc(&h->region, size, align);
+    return alloc_locked(h, size, align);
 }
 
 void *acre_alloc(acre_heap *h, size_t size)
@@ -60,18 +66,23 @@ static inline bool alloc_foreign(const acre_heap *h, const void *p)
     return (at >= h->reach) | (((uintptr_t)p & (ACRE_ALIGN_MIN - 1)) != 0);
 }
 
-int acre_free(acre_heap *h, void *p)
+static __attribute__((noinline)) int alloc_free_locked(acre_heap *h, void *p)
 {
-    if (__builtin_expect(alloc_foreign(h, p), 0))
-        return p ? ACRE_EINVALID : 0;
-    if (h->plain)
-        return h->algorithm->free(&h->region, p);
     int e = acre__heap_enter(h);
     if (__builtin_expect(e != 0, 0))
         return e;
-    e = h->algorithm->free(&h->region, p);
+    e = h->free(&h->region, p);
     acre__heap_leave(h);
     return e;
+}
+
+int acre_free(acre_heap *h, void *p)
+{
+    if (!p)
+        return 0;
+    if (h->plain)
+        return h->free(&h->region, p);
+    return alloc_foreign(h, p) ? ACRE_EINVALID : alloc_free_locked(h, p);
 }
 
 size_t acre_usable_size(acre_heap *h, const void *p)

@@ -86,7 +86,9 @@ void acre__heap_attach(acre_heap *h, void *at, const acre_algorithm *a, bool rea
     h->region.base = (char *)at + c->region_start;
     h->reach = h->window - (uint64_t)(h->region.base - h->segment);
     h->region.journal = c->journal_mode == ACRE_JOURNAL_ON ? &c->journal : NULL;
-    h->plain = !h->lock && !h->region.journal && !h->guarded;
+    h->plain = !h->lock && !h->region.journal && !h->guarded && (a->flags & ACRE_ANY_ADDRESS);
+    h->alloc = a->alloc;
+    h->free = a->free;
 }
 
 void acre__heap_measure(acre_heap *h)

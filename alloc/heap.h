@@ -12,8 +12,10 @@ struct acre_heap {
     acre__robust *lock;          /* NULL: none is taken */
     volatile uint64_t *pending;  /* the journal's count: not 0 if a call was not finished */
     bool guarded;                /* look closer at each entry: read-only, or a small window */
-    bool plain;                  /* neither lock nor journal, nor guarded */
+    bool plain;                  /* no lock, no journal, not guarded; free() checks addresses */
     bool read_only;
+    void *(*alloc)(acre_region *r, size_t size, size_t align); /* the algorithm's, at hand */
+    int (*free)(acre_region *r, void *p);
     uint64_t window;             /* bytes of the segment that this process has mapped */
     uint64_t reach;              /* of these, bytes of the region */
     const acre_algorithm *algorithm;

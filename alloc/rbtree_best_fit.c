@@ -87,11 +87,6 @@ static inline void *rb_payload(const acre_region *r, uint32_t u)
     return r->base + ((uint64_t)u + 1) * TREE_UNIT;
 }
 
-static inline uint32_t rb_unit_of(const acre_region *r, const void *p)
-{
-    return (uint32_t)((uint64_t)((const char *)p - r->base) / TREE_UNIT) - 1;
-}
-
 ACRE_INLINE void rb_set_head(acre_edit *e, uint32_t u, uint32_t head)
 {
     acre_edit_set32(e, &tree_at(e->region, u)->head, head);
@@ -402,15 +397,23 @@ static __attribute__((noinline)) void rb_release_noted(const acre_region *r, uin
     rb_release(r, u, units, false);
 }
 
-/* The units of the live block u, which need not be one; 0: it is not. */
-ACRE_INLINE uint32_t rb_live(const acre_region *r, uint32_t u)
+/* The block whose payload is at p, and its units; 0 units: there is none.  Turning the distance
+ * moves its low bits, which are 0 for a block, to the top: one comparison finds what is in front of
+ * the heap, behind it, or not aligned. */
+typedef struct rb_live {
+    uint32_t unit, units;
+} rb_live;
+
+ACRE_INLINE rb_live rb_live_at(const acre_region *r, const void *p)
 {
-    const rb_heap *h = rb_of(r);
-    if (u - RB_FIRST >= h->end - RB_FIRST)
-        return 0;
-    uint32_t head = tree_at(r, u)->head, units = head & TREE_UNITS;
-    bool sane = (head & TREE_USED) && units - RB_LEAST <= h->end - u - RB_LEAST;
-    return sane ? units : 0;
+    uint64_t distance = (uint64_t)((const char *)p - r->base), end = rb_of(r)->end;
+    uint64_t u = (distance / TREE_UNIT | distance << 60) - 1;
+    if (__builtin_expect(u - RB_FIRST >= end - RB_FIRST, 0))
+        return (rb_live){0, 0};
+    uint32_t units = tree_at(r, (uint32_t)u)->head - TREE_USED; /* too large if it is not used */
+    if (__builtin_expect(units > end - u, 0))
+        return (rb_live){0, 0};
+    return (rb_live){(uint32_t)u, units};
 }
 
 /* ---- methods ---- */
@@ -474,10 +477,10 @@ static __attribute__((noinline)) void *rb_alloc_aligned(acre_region *r, size_t s
 
 ACRE_INLINE int rb_free_any(const acre_region *r, void *p)
 {
-    uint32_t u = rb_unit_of(r, p), units = rb_live(r, u);
-    if (__builtin_expect(!units, 0))
+    rb_live b = rb_live_at(r, p);
+    if (__builtin_expect(!b.units, 0))
         return ACRE_EINVALID;
-    rb_release(r, u, units, true);
+    rb_release(r, b.unit, b.units, true);
     return 0;
 }
 
@@ -501,7 +504,7 @@ static int rb_free(acre_region *r, void *p)
 
 static size_t rb_usable(const acre_region *r, const void *p)
 {
-    uint32_t units = rb_live(r, rb_unit_of(r, p));
+    uint32_t units = rb_live_at(r, p).units;
     return units ? rb_bytes(units) : 0;
 }
 
@@ -636,14 +639,14 @@ static void *rb_shrink_block(acre_region *r, uint32_t u, uint32_t units, acre_re
 
 static void *rb_resize(acre_region *r, void *p, acre_resize_command *c)
 {
-    uint32_t u = rb_unit_of(r, p), units = rb_live(r, u);
-    if (!units)
+    rb_live b = rb_live_at(r, p);
+    if (!b.units)
         return NULL;
     if (c->flags & (ACRE_SHRINK | ACRE_TRY_SHRINK))
-        return rb_shrink_block(r, u, units, c);
+        return rb_shrink_block(r, b.unit, b.units, c);
     if (c->flags & ACRE_BACKWARDS)
-        return rb_backwards(r, u, units, c);
-    return rb_forwards(r, u, units, c);
+        return rb_backwards(r, b.unit, b.units, c);
+    return rb_forwards(r, b.unit, b.units, c);
 }
 
 /* ---- growing and shrinking the heap ---- */
@@ -885,7 +888,7 @@ const acre_algorithm acre__rbtree_best_fit;
 const acre_algorithm acre__rbtree_best_fit = {
     .name = "rbtree_best_fit",
     .summary = "best fit: exact bins and a red-black tree of sizes, coalescing at once",
-    .flags = ACRE_ROBUST,
+    .flags = ACRE_ROBUST | ACRE_ANY_ADDRESS,
     .layout_version = 1,
     .reach = (uint64_t)TREE_UNITS * TREE_UNIT,
     .min_size = (RB_FIRST + RB_LEAST + 1) * TREE_UNIT,

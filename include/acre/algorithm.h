@@ -59,7 +59,8 @@ enum acre_algorithm_flags {
     ACRE_CONCURRENT = 1, /* synchronises itself: no lock is taken around its methods */
     ACRE_ROBUST = 2,     /* survives SIGKILL anywhere when lock and journal are on */
     ACRE_NO_FREE = 4,    /* free() gives nothing back */
-    ACRE_REFERENCE = 8   /* measures the harness; not a usable heap (no conformance) */
+    ACRE_REFERENCE = 8,  /* measures the harness; not a usable heap (no conformance) */
+    ACRE_ANY_ADDRESS = 16 /* free() takes any address but NULL, also unaligned or foreign */
 };
 
 /* One block, as walk() shows it. */
@@ -128,7 +129,8 @@ struct acre_algorithm {
     void (*init)(acre_region *r, size_t size);
     /* NULL if there is no room. */
     void *(*alloc)(acre_region *r, size_t size, size_t align);
-    /* 0, or ACRE_EINVALID if p is seen not to be a live block; then nothing is changed. */
+    /* 0, or ACRE_EINVALID if p is seen not to be a live block; then nothing is changed.  With
+     * ACRE_ANY_ADDRESS nothing is promised about p but that it is not NULL. */
     int (*free)(acre_region *r, void *p);
     /* Bytes that the owner of p may use; reads nothing that others change.  0: not a live block. */
     size_t (*usable)(const acre_region *r, const void *p);
