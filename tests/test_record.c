@@ -631,3 +631,29 @@ ACRE_TEST(record, operators_of_a_private_cxx_library)
     run_to_end("cxx");
     expect_sequence(want, sizeof want / sizeof *want);
 }
+
+/* ---- Completeness (also under sanitizers) ---------------------------------------------------- */
+
+ACRE_TEST(record, every_hook_is_there)
+{
+    static const char *const names[] = {
+        "malloc", "calloc", "realloc", "reallocarray", "free", "free_sized", "free_aligned_sized",
+        "aligned_alloc", "posix_memalign", "memalign", "valloc", "pvalloc", "malloc_usable_size",
+        "_Znwm", "_Znam", "_ZnwmRKSt9nothrow_t", "_ZnamRKSt9nothrow_t", "_ZnwmSt11align_val_t",
+        "_ZnamSt11align_val_t", "_ZnwmSt11align_val_tRKSt9nothrow_t",
+        "_ZnamSt11align_val_tRKSt9nothrow_t", "_ZdlPv", "_ZdaPv", "_ZdlPvm", "_ZdaPvm",
+        "_ZdlPvRKSt9nothrow_t", "_ZdaPvRKSt9nothrow_t", "_ZdlPvSt11align_val_t",
+        "_ZdaPvSt11align_val_t", "_ZdlPvmSt11align_val_t", "_ZdaPvmSt11align_val_t",
+        "_ZdlPvSt11align_val_tRKSt9nothrow_t", "_ZdaPvSt11align_val_tRKSt9nothrow_t",
+    };
+    char path[4200];
+    find_recorder(path);
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    ACRE_CHECK(library != NULL, "%s", dlerror());
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        Dl_info where;
+        void *hook = dlsym(library, names[i]);
+        ACRE_CHECK(hook && dladdr(hook, &where) && strstr(where.dli_fname, "libacre_record"),
+                   "%s", names[i]);
+    }
+}
