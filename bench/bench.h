@@ -39,17 +39,22 @@ bench *bench_threads(bench *b, int threads);
 bench *bench_iterations(bench *b, size_t n); /* exactly; 0: as many as the time needs */
 bench *bench_repetitions(bench *b, int n);
 bench *bench_min_time(bench *b, double seconds);
-bench *bench_real_time(bench *b);            /* judge by wall time, not CPU time */
-bench *bench_manual_time(bench *b);          /* by what bench_round_seconds() is told */
+bench *bench_real_time(bench *b);   /* judge by wall time, not CPU time */
+bench *bench_manual_time(bench *b); /* by what bench_round_seconds() is told */
 
 /* Inside bench_function and hooks of the running benchmark. */
-enum bench_counter_flags { BENCH_PLAIN = 0, BENCH_RATE = 1, BENCH_PER_THREAD = 2, BENCH_INVERT = 4 };
+enum bench_counter_flags {
+    BENCH_PLAIN = 0,
+    BENCH_RATE = 1,
+    BENCH_PER_THREAD = 2,
+    BENCH_INVERT = 4
+};
 void bench_counter(const char *name, double value, int flags);
-void bench_items(uint64_t n);           /* done in all rounds: shown per second */
+void bench_items(uint64_t n); /* done in all rounds: shown per second */
 void bench_bytes(uint64_t n);
 void bench_label(const char *text);
-void bench_skip(const char *reason);    /* this benchmark cannot be run here */
-void bench_round_seconds(double s);     /* bench_manual_time: what the n rounds took */
+void bench_skip(const char *reason); /* this benchmark cannot be run here */
+void bench_round_seconds(double s);  /* bench_manual_time: what the n rounds took */
 int bench_thread_index(void);
 int bench_thread_count(void);
 

@@ -19,13 +19,13 @@
 
 namespace bip = boost::interprocess;
 
-namespace {
+namespace
+{
 
 template <class Algorithm>
 using managed = bip::basic_managed_external_buffer<char, Algorithm, bip::iset_index>;
 
-template <class Algorithm>
-using manager = typename managed<Algorithm>::segment_manager;
+template <class Algorithm> using manager = typename managed<Algorithm>::segment_manager;
 
 using tree_mutex = bip::rbtree_best_fit<bip::mutex_family>;
 using tree_null = bip::rbtree_best_fit<bip::null_mutex_family>;
@@ -33,8 +33,7 @@ using sequence_mutex = bip::simple_seq_fit<bip::mutex_family>;
 using sequence_null = bip::simple_seq_fit<bip::null_mutex_family>;
 
 /* One heap is open at a time; `heap` is its segment manager. */
-template <class Algorithm>
-managed<Algorithm> &boost_buffer()
+template <class Algorithm> managed<Algorithm> &boost_buffer()
 {
     static managed<Algorithm> buffer;
     return buffer;
@@ -55,29 +54,25 @@ int boost_open(void **heap, const char *, const char *, void *memory, size_t byt
     return 0;
 }
 
-template <class Algorithm>
-void boost_close(void *)
+template <class Algorithm> void boost_close(void *)
 {
     managed<Algorithm> none;
     boost_buffer<Algorithm>().swap(none);
 }
 
-template <class M>
-inline void *boost_calloc(M *m, size_t size)
+template <class M> inline void *boost_calloc(M *m, size_t size)
 {
     void *p = m->allocate(size, std::nothrow);
     return p ? std::memset(p, 0, size) : nullptr;
 }
 
-template <class M>
-inline void boost_free(M *m, void *p)
+template <class M> inline void boost_free(M *m, void *p)
 {
     if (p)
         m->deallocate(p);
 }
 
-template <class M>
-inline void *boost_move(M *m, char *p, size_t old_size, size_t size)
+template <class M> inline void *boost_move(M *m, char *p, size_t old_size, size_t size)
 {
     void *fresh = m->allocate(size, std::nothrow);
     if (!fresh)
@@ -89,8 +84,7 @@ inline void *boost_move(M *m, char *p, size_t old_size, size_t size)
 
 /* Boost has no realloc: this is what its vector does, expand in place or move, plus giving back
  * what is no longer wanted. */
-template <class M>
-inline void *boost_realloc(M *m, void *old, size_t size)
+template <class M> inline void *boost_realloc(M *m, void *old, size_t size)
 {
     char *p = static_cast<char *>(old);
     size_t had = m->size(p);
@@ -108,7 +102,7 @@ inline void *boost_realloc(M *m, void *old, size_t size)
 #define REPLAY_ALLOC(heap, size) BOOST_HEAP(heap)->allocate(size, std::nothrow)
 #define REPLAY_CALLOC(heap, size) boost_calloc(BOOST_HEAP(heap), size)
 #define REPLAY_REALLOC(heap, p, size) boost_realloc(BOOST_HEAP(heap), p, size)
-#define REPLAY_ALIGNED(heap, size, align) \
+#define REPLAY_ALIGNED(heap, size, align)                                                          \
     BOOST_HEAP(heap)->allocate_aligned(size, align, std::nothrow)
 #define REPLAY_FREE(heap, p) boost_free(BOOST_HEAP(heap), p)
 
@@ -122,10 +116,9 @@ inline void *boost_realloc(M *m, void *old, size_t size)
 #define REPLAY_STEM sequence_null
 #include "bench/replay_loop.h"
 
-#define BOOST_ENGINE(stem)                                                             \
-    {                                                                                  \
-        ACRE_ENGINE_SEGMENT, 16, boost_open<stem>, boost_close<stem>, nullptr,         \
-            REPLAY_CALLS(stem)                                                         \
+#define BOOST_ENGINE(stem)                                                                         \
+    {                                                                                              \
+        ACRE_ENGINE_SEGMENT, 16, boost_open<stem>, boost_close<stem>, nullptr, REPLAY_CALLS(stem)  \
     }
 
 const struct {

@@ -87,9 +87,9 @@ static int cell_cannot(cell *c, int e)
 {
     if (e == ENOSYS && !acre_contender_missing(&c->contender, c->error, c->error_size))
         return cell_fail(c, "%s has to be preloaded", c->contender.library);
-    return e == ENOSYS ? EINVAL
-                       : cell_fail(c, "%s: no heap can be made: %s", c->contender.spec,
-                                   acre_strerror(e));
+    return e == ENOSYS
+               ? EINVAL
+               : cell_fail(c, "%s: no heap can be made: %s", c->contender.spec, acre_strerror(e));
 }
 
 /* Engines ------------------------------------------------------------------------------------ */
@@ -99,8 +99,7 @@ static int cell_replay(cell *c, const acre_image *m, json_t *o)
     const char *touch = cell_text(c, "touch");
     acre_timing_plan plan = {touch ? acre_touch_parse(touch) : ACRE_TOUCH_LINE,
                              (unsigned)cell_number(c, "warm"), cell_budget_ns(c),
-                             cell_number(c, "enough_ms") * 1000000,
-                             cell_number(c, "block") == 0};
+                             cell_number(c, "enough_ms") * 1000000, cell_number(c, "block") == 0};
     acre_timing t;
     if (plan.touch < 0)
         return cell_fail(c, "touch is none, line, page or full, not '%s'", touch);
@@ -198,8 +197,8 @@ static const struct {
     cell_engine *run;
     int needs_trace;
 } cell_engines[] = {
-    {"replay", cell_replay, 1},     {"fit", cell_fit, 1},
-    {"verify", cell_verify, 1},     {"timeline", cell_timeline, 1},
+    {"replay", cell_replay, 1},       {"fit", cell_fit, 1},
+    {"verify", cell_verify, 1},       {"timeline", cell_timeline, 1},
     {"live_cost", cell_live_cost, 0},
 };
 enum { CELL_ENGINES = sizeof cell_engines / sizeof *cell_engines };
@@ -215,7 +214,8 @@ static int cell_make_image(cell *c, acre_image *m)
     const char *file = cell_text(c, "file");
     int fd = file ? mkstemp(path) : -1;
     if (fd < 0)
-        return cell_fail(c, file ? "no temporary file can be made" : "the plan names no trace file");
+        return cell_fail(c,
+                         file ? "no temporary file can be made" : "the plan names no trace file");
     close(fd);
     int code = acre_image_compile_file(path, file, cell_number(c, "max_ops"), &e);
     if (code)
@@ -241,9 +241,10 @@ static int cell_parse(cell *c, const char *line)
 {
     json_error_t e;
     c->plan = json_loads(line, 0, &e);
+    if (!c->plan)
+        return cell_fail(c, "plan: %s", *line ? e.text : "empty");
     if (!json_is_object(c->plan))
-        return cell_fail(c, "plan, column %d: %s", c->plan ? 1 : e.column,
-                         c->plan ? "not an object" : *line ? e.text : "empty");
+        return cell_fail(c, "plan: not an object");
     const char *spec = cell_text(c, "algorithm");
     int bad = spec ? acre_contender_find(&c->contender, spec) : ENOENT;
     if (bad)

@@ -23,7 +23,7 @@ typedef struct acre_compare_options {
     const char *const *traces;
     size_t n_traces;
     bool quick;
-    unsigned blocks;        /* 0: default */
+    unsigned blocks; /* 0: default */
     void (*progress)(const char *label, uint64_t done, uint64_t total);
 } acre_compare_options;
 

@@ -14,8 +14,8 @@
 #include "bench/worker.h"
 #include "traces/trace.h"
 
-#include <errno.h>
 #include <dirent.h>
+#include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,9 +27,10 @@
 
 enum {
     PLAN_CONTENDERS = 64,
-    PLAN_PAD = 4096,          /* environment grows by less than this */
-    PLAN_LIVE_FROM = 100, PLAN_LIVE_TO = 1000000,
-    PLAN_QUICK_OPS = 100000,  /* traces are cut after so many */
+    PLAN_PAD = 4096, /* environment grows by less than this */
+    PLAN_LIVE_FROM = 100,
+    PLAN_LIVE_TO = 1000000,
+    PLAN_QUICK_OPS = 100000, /* traces are cut after so many */
 };
 
 typedef struct plan {
@@ -37,9 +38,9 @@ typedef struct plan {
     acre_contender contender[PLAN_CONTENDERS];
     size_t n_contenders;
     json_t *head, *cells;
-    json_t *traces;   /* the head's trace lines */
+    json_t *traces; /* the head's trace lines */
     uint64_t random;
-    int cpu;          /* that times are measured on, -1 = any */
+    int cpu; /* that times are measured on, -1 = any */
     char *error;
     size_t error_size;
 } plan;
@@ -85,8 +86,8 @@ static int plan_add_contender(plan *p, const char *spec)
         return plan_fail(p, E2BIG, "more than %d contenders", PLAN_CONTENDERS);
     int e = acre_contender_find(c, spec);
     if (e)
-        return plan_fail(p, EINVAL, e == EINVAL ? "unknown option in '%s'"
-                                                : "unknown algorithm '%s'", spec);
+        return plan_fail(p, EINVAL,
+                         e == EINVAL ? "unknown option in '%s'" : "unknown algorithm '%s'", spec);
     if (acre_contender_missing(c, reason, sizeof reason))
         return plan_skip(p, c, reason);
     p->n_contenders++;
@@ -131,8 +132,8 @@ static int plan_named_contenders(plan *p, const char *list)
 
 static int plan_contenders(plan *p)
 {
-    int e = p->o->algorithms ? plan_named_contenders(p, p->o->algorithms)
-                             : plan_default_contenders(p);
+    int e =
+        p->o->algorithms ? plan_named_contenders(p, p->o->algorithms) : plan_default_contenders(p);
     if (!e)
         e = plan_add_again(p);
     for (size_t i = 0; i < p->n_contenders && !e; i++) {
@@ -172,12 +173,12 @@ static int plan_trace(plan *p, const char *file)
     int e = acre_image_load(&m, path);
     if (e)
         return plan_fail(p, e, "%s: %s", path, strerror(e));
-    json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:b, s:I, s:I, s:s}", "kind", "trace",
-                             "trace", name, "file", file, "image", path, "ops",
-                             (json_int_t)m.h->n_ops, "trace_ops", (json_int_t)m.h->trace_ops, "cut",
-                             m.h->trace_ops > m.h->n_ops, "objects", (json_int_t)m.h->n_objects,
-                             "peak_live", (json_int_t)m.h->peak_live, "program",
-                             plan_program(file, program));
+    json_t *line =
+        json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:b, s:I, s:I, s:s}", "kind", "trace", "trace",
+                  name, "file", file, "image", path, "ops", (json_int_t)m.h->n_ops, "trace_ops",
+                  (json_int_t)m.h->trace_ops, "cut", m.h->trace_ops > m.h->n_ops, "objects",
+                  (json_int_t)m.h->n_objects, "peak_live", (json_int_t)m.h->peak_live, "program",
+                  plan_program(file, program));
     acre_image_unmap(&m);
     if (!line)
         return plan_fail(p, EINVAL, "%s: not a name in UTF-8", file);
@@ -233,7 +234,8 @@ static json_t *plan_cell(plan *p, const char *engine, const char *algorithm, con
 static void plan_alone(plan *p, json_t *cell)
 {
     json_object_set_new(cell, "alone", json_true());
-    json_object_set_new(cell, "pad", json_integer((json_int_t)(acre_lab_random(&p->random) % PLAN_PAD)));
+    json_object_set_new(cell, "pad",
+                        json_integer((json_int_t)(acre_lab_random(&p->random) % PLAN_PAD)));
     if (p->cpu >= 0)
         json_object_set_new(cell, "cpu", json_integer(p->cpu));
 }
@@ -244,7 +246,8 @@ static void plan_block_trace(plan *p, unsigned block, const json_t *trace)
     const plan_amount *amount = plan_amount_of(p);
     plan_shuffle(p, order, p->n_contenders);
     for (size_t i = 0; i < p->n_contenders; i++) {
-        json_t *cell = plan_cell(p, "replay", p->contender[order[i]].spec, trace, amount->replay_ms);
+        json_t *cell =
+            plan_cell(p, "replay", p->contender[order[i]].spec, trace, amount->replay_ms);
         json_object_set_new(cell, "block", json_integer(block));
         json_object_set_new(cell, "position", json_integer((json_int_t)i));
         json_object_set_new(cell, "touch", json_string("line"));
@@ -288,8 +291,8 @@ static void plan_live_cost(plan *p)
         for (size_t i = 0; i < p->n_contenders; i++) {
             if (!plan_wants_live_cost(&p->contender[i]))
                 continue;
-            json_t *cell = plan_cell(p, "live_cost", p->contender[i].spec, NULL,
-                                     plan_amount_of(p)->live_ms);
+            json_t *cell =
+                plan_cell(p, "live_cost", p->contender[i].spec, NULL, plan_amount_of(p)->live_ms);
             json_object_set_new(cell, "live", json_integer(live));
             plan_alone(p, cell);
         }
@@ -302,7 +305,8 @@ static void plan_fit(plan *p)
         for (size_t i = 0; i < p->n_contenders; i++) {
             const acre_contender *c = &p->contender[i];
             if (c->family != ACRE_FAMILY_REFERENCE && !strstr(c->spec, "(A/A)"))
-                plan_cell(p, "fit", c->spec, json_array_get(p->traces, t), plan_amount_of(p)->fit_ms);
+                plan_cell(p, "fit", c->spec, json_array_get(p->traces, t),
+                          plan_amount_of(p)->fit_ms);
         }
 }
 
@@ -370,11 +374,11 @@ static void plan_run_line(plan *p)
     time_t now = time(NULL);
     struct tm t;
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S%z", localtime_r(&now, &t));
-    json_array_append_new(
-        p->head, json_pack("{s:s, s:s, s:s, s:s, s:b, s:I, s:o}", "kind", "run", "command",
-                           p->o->command, "date", date, "commit", acre_fingerprint_commit(), "quick",
-                           p->o->quick, "seed", (json_int_t)(p->random >> 1), "fingerprint",
-                           acre_fingerprint()));
+    json_array_append_new(p->head, json_pack("{s:s, s:s, s:s, s:s, s:b, s:I, s:o}", "kind", "run",
+                                             "command", p->o->command, "date", date, "commit",
+                                             acre_fingerprint_commit(), "quick", p->o->quick,
+                                             "seed", (json_int_t)(p->random >> 1), "fingerprint",
+                                             acre_fingerprint()));
 }
 
 static int plan_write(plan *p)
@@ -411,9 +415,14 @@ int acre_compare_plan(const acre_compare_options *o, char *error, size_t size)
     plan *p = calloc(1, sizeof *p);
     if (!p)
         return snprintf(error, size, "out of memory"), ENOMEM;
-    *p = (plan){.o = o, .head = json_array(), .cells = json_array(), .traces = json_array(),
-                .random = acre_lab_now_ns() ^ (uint64_t)time(NULL) << 32, .cpu = plan_cpu(),
-                .error = error, .error_size = size};
+    *p = (plan){.o = o,
+                .head = json_array(),
+                .cells = json_array(),
+                .traces = json_array(),
+                .random = acre_lab_now_ns() ^ (uint64_t)time(NULL) << 32,
+                .cpu = plan_cpu(),
+                .error = error,
+                .error_size = size};
     int e = plan_make(p);
     json_decref(p->head);
     json_decref(p->cells);

@@ -24,11 +24,11 @@ typedef struct run {
     const acre_compare_options *o;
     const volatile int *interrupted;
     json_t *cells;
-    json_t *slow;  /* "trace\talgorithm" of those that were stopped once */
+    json_t *slow; /* "trace\talgorithm" of those that were stopped once */
     run_job job[RUN_WIDTH];
     unsigned running;
     size_t done;
-    int messages;  /* descriptor of the workers' messages */
+    int messages; /* descriptor of the workers' messages */
 } run;
 
 static bool run_is_alone(const json_t *cell)
@@ -71,10 +71,9 @@ static void run_write_death(const json_t *cell, int status)
 {
     char how[256], error[512];
     acre_worker_describe(status, how, sizeof how);
-    json_t *line = json_pack("{s:s, s:s, s:s, s:f, s:o, s:o, s:o}", "kind",
-                             run_engine(cell), "status", "failed", "error", how,
-                             "share", 0.0, "op", json_array(), "live", json_array(), "used",
-                             json_array());
+    json_t *line = json_pack("{s:s, s:s, s:s, s:f, s:o, s:o, s:o}", "kind", run_engine(cell),
+                             "status", "failed", "error", how, "share", 0.0, "op", json_array(),
+                             "live", json_array(), "used", json_array());
     static const char *const copied[] = {"trace", "algorithm", "block", "position", "live"};
     for (size_t i = 0; i < sizeof copied / sizeof *copied; i++)
         if (json_object_get(cell, copied[i]))

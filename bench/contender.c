@@ -16,7 +16,7 @@ typedef struct contender_row {
 } contender_row;
 
 static const contender_row contender_rows[] = {
-#define ACRE_CONTENDER(name, family, engine, library, package, summary) \
+#define ACRE_CONTENDER(name, family, engine, library, package, summary)                            \
     {#name, ACRE_FAMILY_##family, engine, library, package, summary},
 #define ACRE_VARIANT(spec)
 #include "bench/contenders.def"

@@ -10,12 +10,7 @@
 
 #include <stdbool.h>
 
-enum acre_family {
-    ACRE_FAMILY_REFERENCE,
-    ACRE_FAMILY_ACRE,
-    ACRE_FAMILY_MALLOC,
-    ACRE_FAMILY_BOOST
-};
+enum acre_family { ACRE_FAMILY_REFERENCE, ACRE_FAMILY_ACRE, ACRE_FAMILY_MALLOC, ACRE_FAMILY_BOOST };
 
 enum { ACRE_SPEC_MAX = 160 };
 
@@ -25,9 +20,9 @@ typedef struct acre_contender {
     char options[ACRE_SPEC_MAX]; /* what stood behind the colon, or "" */
     enum acre_family family;
     const char *summary;
-    const char *library; /* to preload, or NULL */
-    const char *package; /* Debian's, or NULL */
-    uint32_t flags;      /* of an acre algorithm: enum acre_algorithm_flags */
+    const char *library;       /* to preload, or NULL */
+    const char *package;       /* Debian's, or NULL */
+    uint32_t flags;            /* of an acre algorithm: enum acre_algorithm_flags */
     const acre_engine *engine; /* NULL: libacre_boost.so has it */
 } acre_contender;
 

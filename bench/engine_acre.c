@@ -16,7 +16,7 @@ static struct {
 } house_one;
 
 static int house_open(void **heap, const char *name, const char *options, void *memory,
-                            size_t bytes)
+                      size_t bytes)
 {
     char spec[256];
     acre_segment_options o = {.size = bytes, .buffer = memory};
@@ -52,5 +52,4 @@ static size_t house_high_water(void *heap)
 #include "bench/replay_loop.h"
 
 const acre_engine acre__engine_acre = {
-    ACRE_ENGINE_SEGMENT,    16, house_open, house_close, house_high_water,
-    REPLAY_CALLS(house)};
+    ACRE_ENGINE_SEGMENT, 16, house_open, house_close, house_high_water, REPLAY_CALLS(house)};

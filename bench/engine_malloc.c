@@ -37,5 +37,5 @@ static inline void *system_memalign(size_t size, size_t align)
 #define REPLAY_FREE(heap, p) free(p)
 #include "bench/replay_loop.h"
 
-const acre_engine acre__engine_malloc = {0,            8,    system_open,
-                                         system_close, NULL, REPLAY_CALLS(system)};
+const acre_engine acre__engine_malloc = {
+    0, 8, system_open, system_close, NULL, REPLAY_CALLS(system)};

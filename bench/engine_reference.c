@@ -41,8 +41,8 @@ static inline void *null_block(void *heap)
 #define REPLAY_FREE(heap, p) ((void)(p))
 #include "bench/replay_loop.h"
 
-const acre_engine acre__engine_null = {ACRE_ENGINE_REFERENCE, 16,   null_open,
-                                       null_close,            NULL, REPLAY_CALLS(null)};
+const acre_engine acre__engine_null = {ACRE_ENGINE_REFERENCE, 16, null_open, null_close, NULL,
+                                       REPLAY_CALLS(null)};
 
 __attribute__((noinline)) static void *null_call_one(void *heap, size_t size)
 {
@@ -63,8 +63,8 @@ __attribute__((noinline)) static void null_call_drop(void *heap, void *p)
 #define REPLAY_FREE(heap, p) null_call_drop(heap, p)
 #include "bench/replay_loop.h"
 
-const acre_engine acre__engine_null_call = {ACRE_ENGINE_REFERENCE, 16,   null_open,
-                                            null_close,            NULL, REPLAY_CALLS(null_call)};
+const acre_engine acre__engine_null_call = {ACRE_ENGINE_REFERENCE,  16, null_open, null_close, NULL,
+                                            REPLAY_CALLS(null_call)};
 
 /* In the first line of its memory. */
 typedef struct bump_heap {
@@ -111,5 +111,5 @@ static void *bump_take_aligned(void *heap, size_t size, size_t align)
 #define REPLAY_FREE(heap, p) ((void)(p))
 #include "bench/replay_loop.h"
 
-const acre_engine acre__engine_bump = {ACRE_ENGINE_REFERENCE, 16,   bump_open,
-                                       null_close,            NULL, REPLAY_CALLS(bump)};
+const acre_engine acre__engine_bump = {ACRE_ENGINE_REFERENCE, 16, bump_open, null_close, NULL,
+                                       REPLAY_CALLS(bump)};

@@ -17,12 +17,14 @@ struct bench {
     double seconds; /* that the rounds took, if manual */
 };
 
-namespace {
+namespace
+{
 
 thread_local State *running;
 thread_local bench *current;
 
-/* One batch is the whole run: max_iterations is fixed before it, and the second question ends it. */
+/* One batch is the whole run: max_iterations is fixed before it, and the second question ends it.
+ */
 void gbench_run(bench *b, State &state)
 {
     running = &state;

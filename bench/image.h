@@ -12,7 +12,8 @@
  *     size 65535   the next entry is the size itself, 64 bits
  *
  * A slot is a place for one live object's address.  The slot that was freed last is used next, so
- * the table is as long as the most objects that were ever live (plus slot 0, that of NULL), and its hot end stays in the cache.  A realloc keeps its object's slot. */
+ * the table is as long as the most objects that were ever live (plus slot 0, that of NULL), and its
+ * hot end stays in the cache.  A realloc keeps its object's slot. */
 #ifndef ACRE_BENCH_IMAGE_H
 #define ACRE_BENCH_IMAGE_H
 
@@ -51,16 +52,16 @@ typedef struct acre_image_op {
 
 typedef struct acre_image_header {
     char magic[8];
-    uint64_t n_ops;      /* operations of the trace */
-    uint64_t n_entries;  /* entries that they take: one more for each literal */
-    uint64_t n_drain;    /* frees behind them, one for each object that is still live */
-    uint64_t n_slots;    /* slot 0 included */
+    uint64_t n_ops;     /* operations of the trace */
+    uint64_t n_entries; /* entries that they take: one more for each literal */
+    uint64_t n_drain;   /* frees behind them, one for each object that is still live */
+    uint64_t n_slots;   /* slot 0 included */
     uint64_t n_sizes;
     uint64_t n_objects;
-    uint64_t peak_live;    /* most bytes asked for that were live at once */
-    uint64_t peak_entry;   /* entry by which that was so */
-    uint64_t largest;      /* largest request */
-    uint64_t trace_ops;    /* operations of the whole trace: more than n_ops if it was cut */
+    uint64_t peak_live;  /* most bytes asked for that were live at once */
+    uint64_t peak_entry; /* entry by which that was so */
+    uint64_t largest;    /* largest request */
+    uint64_t trace_ops;  /* operations of the whole trace: more than n_ops if it was cut */
     uint64_t ops_at, sizes_at, bytes; /* offsets in the file, and its length */
 } acre_image_header;
 
@@ -105,7 +106,8 @@ acre_image_builder *acre_image_builder_create(void); /* NULL: no memory */
 void acre_image_builder_destroy(acre_image_builder *b);
 
 /* Appends one operation of a trace.  EXT is skipped; a realloc of NULL or of an object that is not
- * live is a malloc; one that gave NULL is a free.  0; ENOMEM; EINVAL: serial out of order, or the end of what is not live. */
+ * live is a malloc; one that gave NULL is a free.  0; ENOMEM; EINVAL: serial out of order, or the
+ * end of what is not live. */
 int acre_image_builder_add(acre_image_builder *b, const struct acre_trace_op *op);
 
 /* The image of what was added; belongs to *m then.  The builder can only be destroyed after it.

@@ -10,19 +10,19 @@
 
 enum {
     BUILD_HEADER = 4096,
-    BUILD_PAD = 128,         /* entries that the loop may prefetch behind the end */
-    BUILD_HASH_BITS = 17,    /* of the sizes: twice as many places as sizes */
-    BUILD_DEAD = 0           /* slot of an object that is not live */
+    BUILD_PAD = 128,      /* entries that the loop may prefetch behind the end */
+    BUILD_HASH_BITS = 17, /* of the sizes: twice as many places as sizes */
+    BUILD_DEAD = 0        /* slot of an object that is not live */
 };
 
 struct acre_image_builder {
     acre_image_header h;
-    acre_lab_vector ops;      /* header's room, then entries */
-    acre_lab_vector slot_of;  /* uint32_t by serial */
-    acre_lab_vector live;     /* uint64_t by slot: size of the object in it + 1, 0 = none */
-    acre_lab_vector spare;    /* uint32_t: slots to use again, the last freed on top */
-    uint64_t *sizes;          /* ACRE_IMAGE_LITERAL + 1 */
-    uint32_t *hash;           /* size -> index + 1 */
+    acre_lab_vector ops;     /* header's room, then entries */
+    acre_lab_vector slot_of; /* uint32_t by serial */
+    acre_lab_vector live;    /* uint64_t by slot: size of the object in it + 1, 0 = none */
+    acre_lab_vector spare;   /* uint32_t: slots to use again, the last freed on top */
+    uint64_t *sizes;         /* ACRE_IMAGE_LITERAL + 1 */
+    uint32_t *hash;          /* size -> index + 1 */
     uint64_t live_bytes;
 };
 
@@ -207,13 +207,20 @@ static int build_realloc(acre_image_builder *b, const acre_trace_op *op)
 int acre_image_builder_add(acre_image_builder *b, const acre_trace_op *op)
 {
     switch (op->kind) {
-    case ACRE_TRACE_MALLOC: return build_allocate(b, op, ACRE_OP_MALLOC);
-    case ACRE_TRACE_CALLOC: return build_allocate(b, op, ACRE_OP_CALLOC);
-    case ACRE_TRACE_ALIGNED: return build_allocate(b, op, ACRE_OP_ALIGNED);
-    case ACRE_TRACE_REALLOC: return build_realloc(b, op);
-    case ACRE_TRACE_FREE: return build_free(b, op->serial);
-    case ACRE_TRACE_EXT: return 0;
-    default: return EINVAL;
+    case ACRE_TRACE_MALLOC:
+        return build_allocate(b, op, ACRE_OP_MALLOC);
+    case ACRE_TRACE_CALLOC:
+        return build_allocate(b, op, ACRE_OP_CALLOC);
+    case ACRE_TRACE_ALIGNED:
+        return build_allocate(b, op, ACRE_OP_ALIGNED);
+    case ACRE_TRACE_REALLOC:
+        return build_realloc(b, op);
+    case ACRE_TRACE_FREE:
+        return build_free(b, op->serial);
+    case ACRE_TRACE_EXT:
+        return 0;
+    default:
+        return EINVAL;
     }
 }
 

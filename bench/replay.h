@@ -72,13 +72,13 @@ enum { ACRE_WARM_MAX = 64 };
 
 typedef struct acre_timing {
     enum acre_replay_status status;
-    double share;               /* of the cold pass that was done */
+    double share;                /* of the cold pass that was done */
     double cold, warm, warm_min; /* ns per operation; warm is the median; 0 = not reached */
-    unsigned passes;            /* warm ones that were done */
-    uint64_t peak_used;         /* high water of the segment, or growth of resident memory; 0 =
-                                   not measured */
-    uint64_t peak_resident;     /* growth in the cold pass */
-    uint64_t minor_faults;      /* of the cold pass */
+    unsigned passes;             /* warm ones that were done */
+    uint64_t peak_used;          /* high water of the segment, or growth of resident memory; 0 =
+                                    not measured */
+    uint64_t peak_resident;      /* growth in the cold pass */
+    uint64_t minor_faults;       /* of the cold pass */
     uint64_t failed_entry;
 } acre_timing;
 
@@ -110,13 +110,13 @@ uint64_t acre_fit_grid(uint64_t peak_live, unsigned i);
 /* One operation of a walk, seen when it is done; `before` sees it with fresh = NULL. */
 typedef struct acre_walk_event {
     size_t entry;
-    uint64_t op;      /* its number in the trace, from 0 */
+    uint64_t op; /* its number in the trace, from 0 */
     uint32_t slot;
-    uint8_t kind;     /* enum acre_image_kind */
-    uint64_t align;   /* asked for, 1 if none */
-    char *old, *fresh;         /* block that ends, block that begins; NULL: none */
-    uint64_t old_size, size;   /* bytes asked for */
-    uint64_t live;    /* bytes asked for and live, after it */
+    uint8_t kind;            /* enum acre_image_kind */
+    uint64_t align;          /* asked for, 1 if none */
+    char *old, *fresh;       /* block that ends, block that begins; NULL: none */
+    uint64_t old_size, size; /* bytes asked for */
+    uint64_t live;           /* bytes asked for and live, after it */
 } acre_walk_event;
 
 /* Anything but 0 ends the walk. */

@@ -164,8 +164,7 @@ static int fit_resident(fit_search *f)
     return 1;
 }
 
-int acre_replay_fit(const acre_image *m, const acre_contender *c, uint64_t budget_ns,
-                    acre_fit *out)
+int acre_replay_fit(const acre_image *m, const acre_contender *c, uint64_t budget_ns, acre_fit *out)
 {
     acre_fit fit = {0};
     fit_search f = {.out = &fit};

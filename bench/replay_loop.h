@@ -60,8 +60,8 @@ REPLAY_INLINE void replay_touch(void *p, size_t size, int touch)
 #endif
 
 /* The kinds that are neither malloc nor free. */
-REPLAY_INLINE void *REPLAY_PASTE(REPLAY_STEM, other)(void *heap, const acre_image_op *o,
-                                                     void *old, size_t size)
+REPLAY_INLINE void *REPLAY_PASTE(REPLAY_STEM, other)(void *heap, const acre_image_op *o, void *old,
+                                                     size_t size)
 {
     (void)heap, (void)old, (void)size;
     if (o->op == ACRE_OP_CALLOC)
@@ -159,10 +159,10 @@ static void REPLAY_PASTE(REPLAY_STEM, free)(void *heap, void *p)
 
 /* All of it as the tail of an acre_engine's initialiser. */
 #undef REPLAY_CALLS
-#define REPLAY_CALLS(stem)                                                                     \
-    stem##_alloc, stem##_calloc, stem##_realloc, stem##_aligned, stem##_free,                  \
-    {                                                                                          \
-        stem##_none, stem##_line, stem##_page, stem##_full                                     \
+#define REPLAY_CALLS(stem)                                                                         \
+    stem##_alloc, stem##_calloc, stem##_realloc, stem##_aligned, stem##_free,                      \
+    {                                                                                              \
+        stem##_none, stem##_line, stem##_page, stem##_full                                         \
     }
 
 #undef REPLAY_STEM

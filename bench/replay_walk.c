@@ -11,11 +11,17 @@ static void *walk_call(const acre_replay *r, const acre_walk_event *e)
     const acre_engine *x = r->engine;
     void *heap = r->tape.heap;
     switch (e->kind) {
-    case ACRE_OP_MALLOC: return x->alloc(heap, e->size);
-    case ACRE_OP_CALLOC: return x->calloc(heap, e->size);
-    case ACRE_OP_REALLOC: return x->realloc(heap, e->old, e->size);
-    case ACRE_OP_ALIGNED: return x->aligned(heap, e->size, e->align);
-    default: x->free(heap, e->old); return NULL; /* old is NULL for free(NULL) */
+    case ACRE_OP_MALLOC:
+        return x->alloc(heap, e->size);
+    case ACRE_OP_CALLOC:
+        return x->calloc(heap, e->size);
+    case ACRE_OP_REALLOC:
+        return x->realloc(heap, e->old, e->size);
+    case ACRE_OP_ALIGNED:
+        return x->aligned(heap, e->size, e->align);
+    default:
+        x->free(heap, e->old);
+        return NULL; /* old is NULL for free(NULL) */
     }
 }
 

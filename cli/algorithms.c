@@ -66,8 +66,8 @@ static void algorithms_print(const acre_contender *c, const char *reason)
 
 int cmd_algorithms(int argc, char **argv)
 {
-    static const struct argp argp = {algorithms_options, algorithms_option, "", algorithms_doc,
-                                     NULL, NULL, NULL};
+    static const struct argp argp = {
+        algorithms_options, algorithms_option, "", algorithms_doc, NULL, NULL, NULL};
     int json = 0;
     acre_contender c;
     argp_err_exit_status = CLI_USAGE;

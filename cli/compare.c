@@ -59,11 +59,21 @@ static error_t compare_option(int key, char *arg, struct argp_state *state)
 {
     compare_args *a = state->input;
     switch (key) {
-    case 'a': a->o.algorithms = arg; break;
-    case 'o': a->o.dir = arg; break;
-    case COMPARE_QUICK: a->o.quick = true; break;
-    case COMPARE_BLOCKS: a->o.blocks = compare_blocks(arg, state); break;
-    case COMPARE_PLAN: a->plan_only = true; break;
+    case 'a':
+        a->o.algorithms = arg;
+        break;
+    case 'o':
+        a->o.dir = arg;
+        break;
+    case COMPARE_QUICK:
+        a->o.quick = true;
+        break;
+    case COMPARE_BLOCKS:
+        a->o.blocks = compare_blocks(arg, state);
+        break;
+    case COMPARE_PLAN:
+        a->plan_only = true;
+        break;
     case COMPARE_RESUME:
         a->resume = true;
         a->o.dir = arg;
@@ -76,7 +86,8 @@ static error_t compare_option(int key, char *arg, struct argp_state *state)
         if (a->resume && (a->o.n_traces || a->o.algorithms || a->o.quick || a->plan_only))
             argp_error(state, "--resume goes on with the plan in its directory; it takes no other");
         break;
-    default: return ARGP_ERR_UNKNOWN;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
     return 0;
 }
@@ -149,8 +160,8 @@ static int compare_go(compare_args *a)
 
 int cmd_compare(int argc, char **argv)
 {
-    static const struct argp argp = {compare_options, compare_option, "[TRACE…]", compare_doc, NULL,
-                                     NULL, NULL};
+    static const struct argp argp = {
+        compare_options, compare_option, "[TRACE…]", compare_doc, NULL, NULL, NULL};
     compare_args a = {.o = {.dir = "build/report", .progress = cli_progress}};
     char *command = compare_command(argc, argv);
     a.o.command = command ? command : "acre compare";

@@ -11,6 +11,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +25,15 @@ static const char replay_doc[] =
     "(the replay of nothing) included; cold is the first pass on a fresh heap, warm the median of "
     "further passes on the emptied heap.";
 
-enum { REPLAY_WARM = 1000, REPLAY_BUDGET, REPLAY_FIT, REPLAY_VERIFY, REPLAY_JSON, REPLAY_THREADS,
-       REPLAY_PROCS };
+enum {
+    REPLAY_WARM = 1000,
+    REPLAY_BUDGET,
+    REPLAY_FIT,
+    REPLAY_VERIFY,
+    REPLAY_JSON,
+    REPLAY_THREADS,
+    REPLAY_PROCS
+};
 
 static const struct argp_option replay_options[] = {
     {NULL, 'a', "NAME[,NAME]", 0, "Algorithms and baselines (default: rbtree_best_fit)", 0},
@@ -37,10 +45,12 @@ static const struct argp_option replay_options[] = {
     {"procs", REPLAY_PROCS, "N", 0, "Processes; only 1 can be had", 0},
     {"fit", REPLAY_FIT, NULL, 0,
      "Search the smallest segment in which the trace succeeds (s_min); for mallocs the growth of "
-     "resident memory", 0},
+     "resident memory",
+     0},
     {"verify", REPLAY_VERIFY, NULL, 0,
      "Fill every block and check contents, alignment and overlap; exit status 1 if it fails", 0},
-    {"budget", REPLAY_BUDGET, "SECONDS", 0, "Stop each measurement after this time (default 60)", 0},
+    {"budget", REPLAY_BUDGET, "SECONDS", 0, "Stop each measurement after this time (default 60)",
+     0},
     {"json", REPLAY_JSON, NULL, 0, "One JSON object a run", 0},
     {0}};
 
@@ -79,27 +89,45 @@ static error_t replay_option(int key, char *arg, struct argp_state *state)
 {
     replay_args *a = state->input;
     switch (key) {
-    case 'a': a->algorithms = arg; break;
-    case 'r': a->repeat = replay_count(arg, 100000, state); break;
+    case 'a':
+        a->algorithms = arg;
+        break;
+    case 'r':
+        a->repeat = replay_count(arg, 100000, state);
+        break;
     case 't':
         a->touch = arg;
         if (acre_touch_parse(arg) < 0)
             argp_error(state, "touch is none, line, page or full, not '%s'", arg);
         break;
-    case REPLAY_WARM: a->warm = replay_count(arg, ACRE_WARM_MAX, state); break;
-    case REPLAY_BUDGET: a->budget = replay_seconds(arg, state); break;
+    case REPLAY_WARM:
+        a->warm = replay_count(arg, ACRE_WARM_MAX, state);
+        break;
+    case REPLAY_BUDGET:
+        a->budget = replay_seconds(arg, state);
+        break;
     case REPLAY_THREADS:
-    case REPLAY_PROCS: replay_count(arg, 1, state); break;
-    case REPLAY_FIT: a->fit = true; break;
-    case REPLAY_VERIFY: a->verify = true; break;
-    case REPLAY_JSON: a->json = true; break;
+    case REPLAY_PROCS:
+        replay_count(arg, 1, state);
+        break;
+    case REPLAY_FIT:
+        a->fit = true;
+        break;
+    case REPLAY_VERIFY:
+        a->verify = true;
+        break;
+    case REPLAY_JSON:
+        a->json = true;
+        break;
     case ARGP_KEY_ARGS:
         a->traces = state->argv + state->next;
         a->n_traces = state->argc - state->next;
         break;
-    case ARGP_KEY_NO_ARGS: argp_error(state, "no trace is named");
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "no trace is named");
     /* fall through */
-    default: return ARGP_ERR_UNKNOWN;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
     return 0;
 }
@@ -111,10 +139,10 @@ static int replay_cell(replay_args *a, json_t *run, const char *engine, const ch
     char name[256], error[256];
     json_t *result;
     acre_trace_name(file, name, sizeof name);
-    json_t *plan = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I}", "engine", engine,
-                             "algorithm", algorithm, "trace", name, "file", file, "image", a->image,
-                             "touch", a->touch, "warm", (int)a->warm, "budget_ms",
-                             (json_int_t)(a->budget * 1000));
+    json_t *plan =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I}", "engine", engine, "algorithm",
+                  algorithm, "trace", name, "file", file, "image", a->image, "touch", a->touch,
+                  "warm", (int)a->warm, "budget_ms", (json_int_t)(a->budget * 1000));
     if (!plan)
         return cli_fail("%s: not a name in UTF-8", file);
     int e = acre_worker_run(plan, &result, error, sizeof error);
@@ -247,22 +275,44 @@ static int replay_check_algorithms(const char *list)
     return 0;
 }
 
+/* Where the image lies, for the signal handler. */
+static char replay_image[64];
+
+static void replay_on_signal(int number)
+{
+    unlink(replay_image);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* A file for the images, which also goes when we are interrupted. */
+static int replay_make_image(replay_args *a)
+{
+    strcpy(a->image, "/tmp/acre-image-XXXXXX");
+    int fd = mkstemp(a->image);
+    if (fd < 0)
+        return cli_fail("%s: %s", a->image, strerror(errno));
+    close(fd);
+    strcpy(replay_image, a->image);
+    signal(SIGINT, replay_on_signal);
+    signal(SIGTERM, replay_on_signal);
+    return 0;
+}
+
 int cmd_replay(int argc, char **argv)
 {
-    static const struct argp argp = {replay_options, replay_option, "TRACE…", replay_doc, NULL, NULL,
-                                     NULL};
-    replay_args a = {.algorithms = "rbtree_best_fit", .repeat = 1, .warm = 3, .touch = "line",
-                     .budget = 60, .image = "/tmp/acre-image-XXXXXX"};
+    static const struct argp argp = {replay_options, replay_option, "TRACE…", replay_doc,
+                                     NULL,           NULL,          NULL};
+    replay_args a = {
+        .algorithms = "rbtree_best_fit", .repeat = 1, .warm = 3, .touch = "line", .budget = 60};
     argp_err_exit_status = CLI_USAGE;
     if (argp_parse(&argp, argc, argv, 0, NULL, &a))
         return CLI_USAGE;
     int e = replay_check_algorithms(a.algorithms);
-    int fd = e ? -1 : mkstemp(a.image);
+    if (!e)
+        e = replay_make_image(&a);
     if (e)
         return e;
-    if (fd < 0)
-        return cli_fail("%s: %s", a.image, strerror(errno));
-    close(fd);
     if (!a.json)
         replay_print_header();
     for (int i = 0; i < a.n_traces && !e; i++)

@@ -88,7 +88,9 @@ static acre_image image_random(uint64_t seed, size_t n, size_t live)
         } else if (count && what == 7) {
             serial[at] = script_do(&s, ACRE_TRACE_REALLOC, serial[at], size);
         } else {
-            int kind = what == 8 ? ACRE_TRACE_CALLOC : what == 9 ? ACRE_TRACE_ALIGNED : ACRE_TRACE_MALLOC;
+            int kind = what == 8   ? ACRE_TRACE_CALLOC
+                       : what == 9 ? ACRE_TRACE_ALIGNED
+                                   : ACRE_TRACE_MALLOC;
             serial[count++] = script_do(&s, kind, 0, size);
         }
     }
@@ -296,7 +298,8 @@ ACRE_TEST(replay, literals_and_all_kinds_reach_the_end)
 {
     script s = script_begin();
     for (uint64_t i = 0; i < 66000; i++) {
-        uint64_t a = script_do(&s, i % 7 ? ACRE_TRACE_MALLOC : ACRE_TRACE_CALLOC, 0, 16 + i % 66000);
+        uint64_t a =
+            script_do(&s, i % 7 ? ACRE_TRACE_MALLOC : ACRE_TRACE_CALLOC, 0, 16 + i % 66000);
         script_free(&s, a);
     }
     acre_image m = script_end(&s);
@@ -543,7 +546,8 @@ ACRE_TEST(measure, fit_is_minimal_and_the_next_sizes_succeed)
             at++;
         ACRE_CHECK_EQUAL(acre_fit_grid(m.h->peak_live, at), f.s_min);
         for (unsigned k = 0; k <= 3; k++)
-            ACRE_CHECK(fits(&m, &c, acre_fit_grid(m.h->peak_live, at + k)), "%s, step %u", spec[i], k);
+            ACRE_CHECK(fits(&m, &c, acre_fit_grid(m.h->peak_live, at + k)), "%s, step %u", spec[i],
+                       k);
         ACRE_CHECK(at == 0 || !fits(&m, &c, acre_fit_grid(m.h->peak_live, at - 1)), "%s", spec[i]);
     }
     acre_image_unmap(&m);
@@ -595,8 +599,8 @@ static const char *write_trace(const char *name, size_t n)
     uint64_t seed = n;
     ACRE_CHECK(acre_trace_writer_create(&w, path, NULL, &e) == 0, "%s", e.text);
     for (uint64_t i = 1; i <= n; i++) {
-        acre_trace_op birth = {.kind = ACRE_TRACE_MALLOC, .serial = i,
-                               .size = acre_test_below(&seed, 900)};
+        acre_trace_op birth = {
+            .kind = ACRE_TRACE_MALLOC, .serial = i, .size = acre_test_below(&seed, 900)};
         acre_trace_op death = {.kind = ACRE_TRACE_FREE, .serial = i - 50};
         ACRE_CHECK_EQUAL(acre_trace_writer_add(w, &birth, &e), 0);
         ACRE_CHECK_EQUAL(i > 50 ? acre_trace_writer_add(w, &death, &e) : 0, 0);
@@ -640,7 +644,8 @@ static void cell_expect_refused(const char *line, const char *what)
 {
     char error[512] = "";
     ACRE_CHECK_EQUAL(acre_cell_run(line, error, sizeof error), EINVAL);
-    ACRE_CHECK(strstr(error, what) && !strchr(error, '\n'), "said '%s', expected '%s'", error, what);
+    ACRE_CHECK(strstr(error, what) && !strchr(error, '\n'), "said '%s', expected '%s'", error,
+               what);
 }
 
 ACRE_TEST(cell, bad_plans_are_refused_with_one_line)
@@ -702,7 +707,9 @@ ACRE_TEST(command, replay_prints_one_object_a_run)
 {
     const char *trace = write_trace("t.acr", 3000);
     ACRE_CHECK_EQUAL(acre_command("replay -a rbtree_best_fit,simple_seq_fit,libc --repeat 2 --fit "
-                                  "--verify --json %s", trace), 0);
+                                  "--verify --json %s",
+                                  trace),
+                     0);
     ACRE_CHECK_EQUAL(lines_of("out", "\"harness_ns_per_op\""), 6);
     ACRE_CHECK_EQUAL(lines_of("out", "\"s_min\""), 6);
     ACRE_CHECK_EQUAL(lines_of("out", "\"verify\":\"ok\""), 6);
@@ -729,14 +736,19 @@ ACRE_TEST(command, replay_exit_status)
 ACRE_TEST(command, compare_keeps_results_and_makes_the_missing_ones)
 {
     const char *trace = write_trace("t.acr", 3000);
-    ACRE_CHECK_EQUAL(acre_command("compare --plan-only --quick --blocks 2 -a libc,rbtree_best_fit -o "
-                                  "%s/rep %s", test_dir, trace), 0);
+    ACRE_CHECK_EQUAL(
+        acre_command("compare --plan-only --quick --blocks 2 -a libc,rbtree_best_fit -o "
+                     "%s/rep %s",
+                     test_dir, trace),
+        0);
     size_t cells = lines_of("rep/plan.jsonl", "\"engine\"");
-    ACRE_CHECK(cells >= 2 * 3 + 5 + 2 + 2, "%zu cells", cells); /* replay, live_cost, fit, timeline */
+    ACRE_CHECK(cells >= 2 * 3 + 5 + 2 + 2, "%zu cells",
+               cells);                                     /* replay, live_cost, fit, timeline */
     FILE *f = fopen(path_of("rep/cells/00000.json"), "w"); /* a result that is there already */
     ACRE_CHECK(f != NULL);
     fputs("{\"kind\":\"live_cost\",\"algorithm\":\"libc\",\"live\":77,\"ns_per_op\":1.0,"
-          "\"status\":\"ok\"}\n", f);
+          "\"status\":\"ok\"}\n",
+          f);
     fclose(f);
     acre_command("compare --resume %s/rep", test_dir);
     ACRE_CHECK_EQUAL(lines_of("rep/cells/00000.json", "\"live\":77"), 1);

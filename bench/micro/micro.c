@@ -43,7 +43,8 @@ void micro_open(void *context)
         return;
     }
     micro_shuffle(m);
-    int e = m->engine->open(&m->heap, m->contender.name, m->contender.options, m->memory, micro_bytes);
+    int e =
+        m->engine->open(&m->heap, m->contender.name, m->contender.options, m->memory, micro_bytes);
     if (e)
         bench_skip(acre_strerror(e));
     m->open = e == 0;

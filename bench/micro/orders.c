@@ -70,7 +70,8 @@ void micro_orders(void)
     static const struct {
         const char *name;
         bench_function *run;
-    } order[] = {{"fifo", orders_run_fifo}, {"lifo", orders_run_lifo}, {"random", orders_run_random}};
+    } order[] = {
+        {"fifo", orders_run_fifo}, {"lifo", orders_run_lifo}, {"random", orders_run_random}};
     static const size_t sizes[] = {16, 256, 4096};
     for (size_t o = 0; o < 3; o++)
         for (size_t s = 0; s < 3; s++) {
