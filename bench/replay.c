@@ -76,12 +76,36 @@ int acre_replay_reopen(acre_replay *r, size_t bytes)
     if (r->tape.heap)
         r->engine->close(r->tape.heap);
     r->tape.heap = NULL;
+    r->at = 0;
     acre_lab_forget(r->memory, r->bytes);
     return replay_open_heap(r, bytes);
 }
 
+/* Which slots hold a block is not stored in them but follows from the image. */
+static void replay_mark_live(const acre_replay *r, char *live)
+{
+    const acre_image *m = r->image;
+    for (size_t i = 0; i < r->at; i += acre_image_width(m, i))
+        live[m->ops[i].slot] = m->ops[i].op > ACRE_OP_FREE_NULL;
+}
+
+static void replay_free_live(acre_replay *r)
+{
+    size_t slots = r->image->h->n_slots;
+    char *live = acre_lab_map(slots);
+    if (!live)
+        return;
+    replay_mark_live(r, live);
+    for (size_t i = 1; i < slots; i++)
+        if (live[i])
+            r->engine->free(r->tape.heap, r->tape.slots[i]);
+    acre_lab_unmap(live, slots);
+}
+
 void acre_replay_close(acre_replay *r)
 {
+    if (!(r->engine->flags & (ACRE_ENGINE_SEGMENT | ACRE_ENGINE_REFERENCE)))
+        replay_free_live(r);
     if (r->tape.heap)
         r->engine->close(r->tape.heap);
     acre_lab_unmap(r->tape.slots, replay_slot_bytes(r->image));
@@ -112,6 +136,7 @@ acre_pass acre_replay_run(acre_replay *r, size_t begin, size_t end, int touch, u
         chunk = replay_next_chunk(chunk, now - last);
         last = now;
     }
+    r->at = pass.entry;
     pass.ns = last - start;
     return pass;
 }
@@ -120,6 +145,7 @@ void acre_replay_drain(acre_replay *r)
 {
     const acre_image_header *h = r->image->h;
     r->engine->loop[ACRE_TOUCH_NONE](&r->tape, h->n_entries, h->n_entries + h->n_drain);
+    r->at = 0;
 }
 
 /* Literals are counted with the rest: the error is below their own share. */

@@ -29,6 +29,7 @@ typedef struct acre_replay {
     acre_tape tape;
     char *memory; /* the segment; mallocs do not use it */
     size_t bytes;
+    size_t at; /* entries [0, at) have been replayed on the heap */
 } acre_replay;
 
 /* A size that every sound algorithm can serve the image in. */
@@ -40,6 +41,8 @@ int acre_replay_open(acre_replay *r, const acre_image *m, const acre_contender *
 /* A fresh heap of `bytes` (not above those of open) in the same memory.  Segments only: a malloc's
  * heap cannot be thrown away. */
 int acre_replay_reopen(acre_replay *r, size_t bytes);
+
+/* Throws a segment away; gives a malloc back what is live. */
 void acre_replay_close(acre_replay *r);
 
 /* Where one pass has come. */

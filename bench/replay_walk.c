@@ -82,6 +82,7 @@ acre_pass acre_replay_walk(acre_replay *r, acre_walk_visit *before, acre_walk_vi
     acre_lab_populate(sizes, bytes);
     enum acre_replay_status s = walk_all(r, sizes, before, after, arg, deadline, &e);
     acre_lab_unmap(sizes, bytes);
+    r->at = s == ACRE_REPLAY_FAILED ? 0 : e.entry; /* what failed may not be fit to be freed */
     return (acre_pass){s, e.entry, acre_lab_now_ns() - start};
 }
 
