@@ -51,8 +51,10 @@ static int replay_open_heap(acre_replay *r, size_t bytes)
 
 int acre_replay_open(acre_replay *r, const acre_image *m, const acre_contender *c, size_t bytes)
 {
-    acre_replay fresh = {m,    c,    acre_contender_engine(c), {m->ops, m->sizes, NULL, NULL},
-                         NULL, bytes};
+    acre_replay fresh = {.image = m, .contender = c, .bytes = bytes};
+    fresh.engine = acre_contender_engine(c);
+    fresh.tape.ops = m->ops;
+    fresh.tape.sizes = m->sizes;
     if (!fresh.engine || acre_contender_needs_preload(c))
         return ENOSYS;
     fresh.tape.slots = acre_lab_map(replay_slot_bytes(m));
