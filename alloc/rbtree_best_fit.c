@@ -30,7 +30,7 @@
  * R3  a block's prev is the units of the block before if that is free and not top, else 0
  * R4  the last block is free exactly if it is top
  * R5  every free block but top and dv is in exactly one place: its size's bin, or the tree
- * R6  a bin's bit is set exactly if the bin is not empty; a bin's list is linked both ways
+ * R6  a bin's bit is set exactly if the bin is not empty; its list goes round both ways
  * R7  free_units is the sum over free blocks
  * T1…T5 of the tree
  *
@@ -53,6 +53,13 @@ typedef union rb_spare {
     uint64_t word;
 } rb_spare;
 
+/* A bin looks like a block to its list, which goes round through it: so taking a block out of its
+ * list, wherever it stands, is two stores and no question. */
+typedef struct rb_bin {
+    uint32_t next, back; /* first and last block; the bin itself if there is none */
+    uint32_t unused[2];
+} rb_bin;
+
 typedef struct rb_heap {
     uint64_t bins_used;  /* bit i: bin i is not empty */
     rb_spare dv, top;
@@ -60,11 +67,22 @@ typedef struct rb_heap {
     uint32_t first, end; /* units of the first block and of the end header */
     uint32_t root;       /* of the tree of sizes from RB_BINS up */
     uint32_t high;       /* highest unit ever in use; a statistic */
-    uint32_t bin[RB_BINS]; /* first block of i units */
+    uint64_t reserved[2];
+    rb_bin bin[RB_BINS - RB_LEAST]; /* of RB_LEAST units, … */
 } rb_heap;
 
 enum { RB_FIRST = (sizeof(rb_heap) + TREE_UNIT - 1 - TREE_HEADER) / TREE_UNIT };
-_Static_assert(sizeof(rb_heap) == 48 + 4 * RB_BINS, "part of the segment format");
+_Static_assert(sizeof(rb_heap) == 64 + 16 * (RB_BINS - RB_LEAST), "part of the segment format");
+
+/* The unit at which the bin of `units` would be a block: its list fields are the bin's. */
+enum { RB_BIN_UNIT = (offsetof(rb_heap, bin) / TREE_UNIT) - 1 - RB_LEAST };
+_Static_assert(offsetof(rb_heap, bin) % TREE_UNIT == 0 && offsetof(tree_block, next) == TREE_HEADER,
+               "a bin's first word is a block's next");
+
+ACRE_INLINE uint32_t rb_bin_of(uint32_t units)
+{
+    return RB_BIN_UNIT + units;
+}
 
 static inline rb_heap *rb_of(const acre_region *r)
 {
@@ -104,48 +122,33 @@ ACRE_INLINE void rb_set_spare(acre_edit *e, rb_spare *s, uint32_t unit, uint32_t
 
 /* ---- the index: bins and tree ---- */
 
-/* fresh: a roll back does not need what the block's payload holds now. */
+/* Questions are dear here: which block merges with which cannot be guessed, so the bit is stored
+ * whether it changes or not.  fresh: a roll back does not need what the payload holds now. */
 ACRE_INLINE void rb_bin_insert(acre_edit *e, uint32_t u, uint32_t units, bool fresh)
 {
     rb_heap *h = rb_of(e->region);
-    tree_block *b = tree_at(e->region, u);
-    uint32_t first = h->bin[units];
+    tree_block *b = tree_at(e->region, u), *bin = tree_at(e->region, rb_bin_of(units));
+    uint32_t first = bin->next;
     if (fresh) {
         ACRE_PUT(b->next, first);
-        ACRE_PUT(b->back, 0);
+        ACRE_PUT(b->back, rb_bin_of(units));
     } else {
         acre_edit_set32(e, &b->next, first);
-        acre_edit_set32(e, &b->back, 0);
+        acre_edit_set32(e, &b->back, rb_bin_of(units));
     }
-    if (first)
-        acre_edit_set32(e, &tree_at(e->region, first)->back, u);
-    else
-        acre_edit_set64(e, &h->bins_used, h->bins_used | (uint64_t)1 << units);
-    acre_edit_set32(e, &h->bin[units], u);
+    acre_edit_set32(e, &tree_at(e->region, first)->back, u);
+    acre_edit_set32(e, &bin->next, u);
+    acre_edit_set64(e, &h->bins_used, h->bins_used | (uint64_t)1 << units);
 }
 
-ACRE_INLINE void rb_bin_pop(acre_edit *e, uint32_t u, uint32_t units)
-{
-    rb_heap *h = rb_of(e->region);
-    uint32_t next = tree_at(e->region, u)->next;
-    acre_edit_set32(e, &h->bin[units], next);
-    if (next)
-        acre_edit_set32(e, &tree_at(e->region, next)->back, 0);
-    else
-        acre_edit_set64(e, &h->bins_used, h->bins_used & ~((uint64_t)1 << units));
-}
-
+/* The bin is empty if the neighbours on both sides are the same: the bin itself. */
 ACRE_INLINE void rb_bin_erase(acre_edit *e, uint32_t u, uint32_t units)
 {
-    tree_block *b = tree_at(e->region, u);
-    uint32_t next = b->next, back = b->back;
-    if (!back) {
-        rb_bin_pop(e, u, units);
-        return;
-    }
+    rb_heap *h = rb_of(e->region);
+    uint32_t next = tree_at(e->region, u)->next, back = tree_at(e->region, u)->back;
     acre_edit_set32(e, &tree_at(e->region, back)->next, next);
-    if (next)
-        acre_edit_set32(e, &tree_at(e->region, next)->back, back);
+    acre_edit_set32(e, &tree_at(e->region, next)->back, back);
+    acre_edit_set64(e, &h->bins_used, h->bins_used & ~((uint64_t)(next == back) << units));
 }
 
 /* Put a free block that has its head into the index. */
@@ -288,8 +291,8 @@ static __attribute__((noinline)) uint32_t rb_take_large(const acre_region *r, ui
 static uint32_t rb_from_bin(const acre_region *r, uint32_t units, uint32_t n)
 {
     acre_edit e = acre_edit_of(r);
-    uint32_t u = rb_of(r)->bin[units];
-    rb_bin_pop(&e, u, units);
+    uint32_t u = tree_at(r, rb_bin_of(units))->next;
+    rb_bin_erase(&e, u, units);
     return rb_cut(e, u, units, n, true);
 }
 
@@ -328,9 +331,9 @@ ACRE_INLINE void *rb_alloc_units(const acre_region *r, uint64_t units)
     if (units >= RB_BINS)
         return rb_alloc_search(r, units);
     acre_edit e = acre_edit_of(r);
-    uint32_t n = (uint32_t)units, u = h->bin[n];
-    if (u) {
-        rb_bin_pop(&e, u, n);
+    uint32_t n = (uint32_t)units, u = tree_at(r, rb_bin_of(n))->next;
+    if (u != rb_bin_of(n)) {
+        rb_bin_erase(&e, u, n);
         return rb_payload(r, rb_take_whole(&e, u, n));
     }
     rb_spare dv = h->dv;
@@ -422,6 +425,8 @@ static void rb_init(acre_region *r, size_t size)
 {
     rb_heap *h = rb_of(r);
     memset(h, 0, sizeof *h);
+    for (uint32_t units = RB_LEAST; units < RB_BINS; units++)
+        h->bin[units - RB_LEAST] = (rb_bin){.next = rb_bin_of(units), .back = rb_bin_of(units)};
     h->first = h->high = RB_FIRST;
     h->end = (uint32_t)(size / TREE_UNIT - 1);
     h->free_units = h->end - h->first;
@@ -791,15 +796,17 @@ static const char *rb_check_blocks(const acre_region *r, rb_found *f, uint32_t *
 static const char *rb_check_bin(const acre_region *r, tree_census *c, uint32_t units, uint32_t *at)
 {
     const rb_heap *h = rb_of(r);
+    uint32_t bin = rb_bin_of(units), back = bin, u = tree_at(r, bin)->next;
     bool bit = h->bins_used >> units & 1;
-    if (bit != (h->bin[units] != 0))
+    *at = bin;
+    if (bit != (u != bin))
         return "R6";
-    for (uint32_t u = h->bin[units], back = 0; u; back = u, u = tree_at(r, u)->next) {
+    for (; u != bin; back = u, u = tree_at(r, u)->next) {
         *at = u < h->end ? u : h->end;
         if (!tree_meet(r, c, u, units) || tree_at(r, u)->back != back)
             return "R6";
     }
-    return NULL;
+    return tree_at(r, bin)->back != back ? "R6" : NULL;
 }
 
 static const char *rb_check_index(const acre_region *r, const rb_found *f, uint32_t *at)
@@ -807,7 +814,9 @@ static const char *rb_check_index(const acre_region *r, const rb_found *f, uint3
     const rb_heap *h = rb_of(r);
     tree_census c = {h->first, h->end, f->blocks, 0};
     int blacks;
-    for (uint32_t units = 0; units < RB_BINS; units++) {
+    if (h->bins_used & ((1 << RB_LEAST) - 1))
+        return "R6";
+    for (uint32_t units = RB_LEAST; units < RB_BINS; units++) {
         const char *e = rb_check_bin(r, &c, units, at);
         if (e)
             return e;
@@ -829,8 +838,8 @@ static const char *rb_check_all(const acre_region *r, uint32_t *at)
     if (e)
         return e;
     *at = 0;
-    if (f.dv != (h->dv.units != 0) || f.top != (h->top.units != 0))
-        return "R5";
+    if (f.dv != (h->dv.word != 0) || f.top != (h->top.word != 0))
+        return "R5"; /* one that is not there is all zero */
     if (f.free_units != h->free_units)
         return "R7";
     return rb_check_index(r, &f, at);
