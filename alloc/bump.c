@@ -8,7 +8,7 @@
  *   | header | len | payload | len | payload | never used            |
  *   +--------+-----+---------+-----+---------+-----------------------+
  *
- * B1  next and end are multiples of 16, header <= next <= end <= region's size
+ * B1  next and end are multiples of 16, header <= next <= end = region's size
  * B2  blocks tile the bytes from the header to next
  */
 #include <acre/algorithm.h>
@@ -83,7 +83,7 @@ static const struct bump_block *bump_block_at(const acre_region *r, uint64_t at,
 static bool bump_sane(const acre_region *r)
 {
     const struct bump_heap *b = bump_of(r);
-    return b->end <= r->size && b->next <= b->end && b->next >= sizeof *b && b->next % 16 == 0;
+    return b->end == r->size && b->next <= b->end && b->next >= sizeof *b && b->next % 16 == 0;
 }
 
 static int bump_walk(const acre_region *r, acre_visit *visit, void *arg)
