@@ -29,7 +29,6 @@ enum {
     PLAN_CONTENDERS = 64,
     PLAN_PAD = 4096, /* environment grows by less than this */
     PLAN_LIVE_FROM = 100,
-    PLAN_LIVE_TO = 1000000,
     PLAN_QUICK_OPS = 100000, /* traces are cut after so many */
 };
 
@@ -48,11 +47,11 @@ typedef struct plan {
 /* How much of everything. */
 typedef struct plan_amount {
     unsigned blocks, warm;
-    json_int_t replay_ms, enough_ms, fit_ms, live_ms, timeline_ms;
+    json_int_t replay_ms, enough_ms, fit_ms, live_ms, timeline_ms, most_live;
 } plan_amount;
 
-static const plan_amount plan_full = {5, 3, 1200, 200, 3000, 1000, 10000};
-static const plan_amount plan_quick = {3, 3, 250, 50, 700, 200, 2000};
+static const plan_amount plan_full = {5, 3, 1500, 200, 8000, 2500, 10000, 1000000};
+static const plan_amount plan_quick = {3, 3, 250, 50, 1500, 300, 2000, 100000};
 
 static const plan_amount *plan_amount_of(const plan *p)
 {
@@ -287,7 +286,7 @@ static bool plan_wants_live_cost(const acre_contender *c)
 
 static void plan_live_cost(plan *p)
 {
-    for (json_int_t live = PLAN_LIVE_FROM; live <= PLAN_LIVE_TO; live *= 10)
+    for (json_int_t live = PLAN_LIVE_FROM; live <= plan_amount_of(p)->most_live; live *= 10)
         for (size_t i = 0; i < p->n_contenders; i++) {
             if (!plan_wants_live_cost(&p->contender[i]))
                 continue;

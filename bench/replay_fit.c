@@ -13,7 +13,8 @@
 
 enum {
     FIT_CONFIRM = 3,      /* sizes above the found one that must succeed too */
-    FIT_USUAL_TRIES = 12, /* for the share that is told when the search was stopped */
+    FIT_USUAL_TRIES = 6, /* for the share that is told when the search was stopped */
+    FIT_HOPELESS = 6,     /* part of the budget that the first pass may take */
     FIT_SAMPLES = 256     /* looks at the resident set in one pass */
 };
 
@@ -81,6 +82,22 @@ static int fit_gallop(fit_search *f, long from)
     }
 }
 
+/* Downwards from hi in steps that double, until one fails: S_min is mostly near the guess. */
+static int fit_descend(fit_search *f)
+{
+    for (long step = 1; f->hi - step > f->lo; step *= 2) {
+        int fits = fit_try(f, f->hi - step);
+        if (fits < 0)
+            return -1;
+        if (!fits) {
+            f->lo = f->hi - step;
+            break;
+        }
+        f->hi -= step;
+    }
+    return 1;
+}
+
 static int fit_bisect(fit_search *f)
 {
     while (f->hi - f->lo > 1) {
@@ -110,6 +127,8 @@ static int fit_find(fit_search *f, uint64_t start)
 {
     f->lo = -1; /* less than the live bytes */
     int ok = fit_gallop(f, fit_index(f, start));
+    if (ok > 0)
+        ok = fit_descend(f);
     while (ok > 0) {
         ok = fit_bisect(f);
         if (ok < 0)
@@ -122,23 +141,29 @@ static int fit_find(fit_search *f, uint64_t start)
     return ok;
 }
 
-/* What a wide segment shows to be in use is a first guess. */
-static int fit_segment(fit_search *f)
+/* What a wide segment shows to be in use: the first guess.  0: none (fails, or out of time). */
+static uint64_t fit_guess(fit_search *f, uint64_t deadline, acre_pass *p)
 {
     acre_replay *r = &f->r;
-    uint64_t guess;
-    if (r->engine->high_water) {
-        size_t end = r->image->h->n_entries;
-        acre_pass p = acre_replay_run(r, 0, end, ACRE_TOUCH_NONE, f->deadline);
-        f->out->share = acre_replay_share(r->image, p.entry) / FIT_USUAL_TRIES;
-        if (p.status != ACRE_REPLAY_OK)
-            return p.status == ACRE_REPLAY_STOPPED ? -1 : 0;
-        guess = r->engine->high_water(r->tape.heap);
-    } else {
-        guess = acre_replay_reach(r, f->deadline);
-        if (!guess)
-            return -1;
+    if (!r->engine->high_water) {
+        uint64_t reach = acre_replay_reach(r, deadline);
+        p->status = reach ? ACRE_REPLAY_OK : ACRE_REPLAY_STOPPED;
+        return reach;
     }
+    *p = acre_replay_run(r, 0, r->image->h->n_entries, ACRE_TOUCH_NONE, deadline);
+    f->out->share = acre_replay_share(r->image, p->entry) / FIT_USUAL_TRIES;
+    return p->status == ACRE_REPLAY_OK ? r->engine->high_water(r->tape.heap) : 0;
+}
+
+/* Who takes a large part of the time for the guess alone would not come to an end. */
+static int fit_segment(fit_search *f)
+{
+    acre_pass p = {ACRE_REPLAY_OK, 0, 0};
+    uint64_t now = acre_lab_now_ns();
+    uint64_t soon = f->deadline ? now + (f->deadline - now) / FIT_HOPELESS : 0;
+    uint64_t guess = fit_guess(f, soon, &p);
+    if (!guess)
+        return p.status == ACRE_REPLAY_STOPPED ? -1 : 0;
     return fit_find(f, guess);
 }
 

@@ -46,7 +46,7 @@ static int live_replace(live_writer *w)
 
 static uint64_t live_warm_pairs(uint64_t live)
 {
-    return live > LIVE_PAIRS ? live / 2 : LIVE_PAIRS / 2;
+    return live > 2 * LIVE_PAIRS ? live / 4 : LIVE_PAIRS / 2;
 }
 
 static int live_write(live_writer *w, acre_image *m)
