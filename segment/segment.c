@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static const acre_segment_options segment_defaults;
@@ -232,10 +233,9 @@ static int segment_open_into(acre_segment *s, const char *name, const acre_segme
     return acre__source_has_file(s->source) ? segment_open_file(s, name, o) : ENOTSUP;
 }
 
-int acre_segment_open(acre_segment **out, enum acre_source source, const char *name,
-                      const acre_segment_options *options)
+static int segment_open_once(acre_segment **out, enum acre_source source, const char *name,
+                             const acre_segment_options *o)
 {
-    const acre_segment_options *o = options ? options : &segment_defaults;
     acre_segment *s = segment_new(source, o->read_only);
     if (!s)
         return ENOMEM;
@@ -244,6 +244,21 @@ int acre_segment_open(acre_segment **out, enum acre_source source, const char *n
         acre_segment_close(s);
     else
         *out = s;
+    return e;
+}
+
+/* A segment that others grow or shrink while its sizes are being read looks damaged for a moment,
+ * so a damaged one is looked at more than once. */
+int acre_segment_open(acre_segment **out, enum acre_source source, const char *name,
+                      const acre_segment_options *options)
+{
+    const acre_segment_options *o = options ? options : &segment_defaults;
+    const struct timespec pause = {.tv_nsec = 1000000};
+    int e = segment_open_once(out, source, name, o);
+    for (int look = 1; look < 4 && (e == ACRE_ETRUNCATED || e == ACRE_ECORRUPT); look++) {
+        nanosleep(&pause, NULL);
+        e = segment_open_once(out, source, name, o);
+    }
     return e;
 }
 
