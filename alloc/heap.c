@@ -97,14 +97,27 @@ void acre__heap_measure(acre_heap *h)
     h->region.size = said < h->reach ? said : h->reach;
 }
 
+/* A journal that is not from this library must not make its reader store outside the segment, nor
+ * into the lock or the journal itself. */
+static bool heap_undoable(const acre_heap *h, uint64_t at, uint64_t width)
+{
+    uint64_t control = (uint64_t)((char *)h->control - h->segment);
+    uint64_t region = (uint64_t)(h->region.base - h->segment);
+    uint64_t size = *h->size < h->window ? *h->size : h->window;
+    if (size < width || at > size - width)
+        return false;
+    return at + width <= control || at >= region ||
+           at == control + offsetof(acre__heap_control, region_size);
+}
+
 /* Write back what the entry noted.  Only old values are written, so doing it twice, or dying in
  * the middle of it, is harmless. */
 static void heap_undo(const acre_heap *h, const acre_journal_entry *e)
 {
     char *word = h->region.base + (e->where & ~(uint64_t)3);
     uint64_t at = (uint64_t)(word - h->segment), width = e->where & 1 ? 4 : 8;
-    if (at > *h->size - width)
-        return; /* not from this library: never store outside the segment */
+    if (!heap_undoable(h, at, width))
+        return;
     if (e->where & 1)
         ACRE_PUT(*(uint32_t *)word, (uint32_t)e->old);
     else
