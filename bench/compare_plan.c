@@ -50,7 +50,7 @@ typedef struct plan_amount {
     json_int_t replay_ms, enough_ms, fit_ms, live_ms, timeline_ms, most_live;
 } plan_amount;
 
-static const plan_amount plan_full = {5, 3, 1500, 200, 8000, 2500, 10000, 1000000};
+static const plan_amount plan_full = {5, 3, 2200, 200, 8000, 2500, 10000, 1000000};
 static const plan_amount plan_quick = {3, 3, 250, 50, 1500, 300, 2000, 100000};
 
 static const plan_amount *plan_amount_of(const plan *p)

@@ -130,9 +130,9 @@ typedef int acre_walk_visit(void *arg, const acre_walk_event *e);
 acre_pass acre_replay_walk(acre_replay *r, acre_walk_visit *before, acre_walk_visit *after,
                            void *arg, uint64_t deadline);
 
-/* Bytes up to the end of the furthest block that the trace gets: the high water of heaps that do
- * not tell it.  0: stopped. */
-uint64_t acre_replay_reach(acre_replay *r, uint64_t deadline);
+/* *end: bytes up to the end of the furthest block that the trace gets: the high water of heaps that
+ * do not tell it. */
+acre_pass acre_replay_reach(acre_replay *r, uint64_t deadline, uint64_t *end);
 
 typedef struct acre_verify {
     enum acre_replay_status status;

@@ -12,10 +12,10 @@
 #include <math.h>
 
 enum {
-    FIT_CONFIRM = 3,      /* sizes above the found one that must succeed too */
+    FIT_CONFIRM = 3,     /* sizes above the found one that must succeed too */
     FIT_USUAL_TRIES = 6, /* for the share that is told when the search was stopped */
-    FIT_HOPELESS = 6,     /* part of the budget that the first pass may take */
-    FIT_SAMPLES = 256     /* looks at the resident set in one pass */
+    FIT_HOPELESS = 6,    /* part of the budget that the first pass may take */
+    FIT_SAMPLES = 256    /* looks at the resident set in one pass */
 };
 
 typedef struct fit_search {
@@ -141,28 +141,24 @@ static int fit_find(fit_search *f, uint64_t start)
     return ok;
 }
 
-/* What a wide segment shows to be in use: the first guess.  0: none (fails, or out of time). */
-static uint64_t fit_guess(fit_search *f, uint64_t deadline, acre_pass *p)
+/* What a wide segment shows to be in use: the first guess. */
+static acre_pass fit_guess(fit_search *f, uint64_t deadline, uint64_t *guess)
 {
     acre_replay *r = &f->r;
-    if (!r->engine->high_water) {
-        uint64_t reach = acre_replay_reach(r, deadline);
-        p->status = reach ? ACRE_REPLAY_OK : ACRE_REPLAY_STOPPED;
-        return reach;
-    }
-    *p = acre_replay_run(r, 0, r->image->h->n_entries, ACRE_TOUCH_NONE, deadline);
-    f->out->share = acre_replay_share(r->image, p->entry) / FIT_USUAL_TRIES;
-    return p->status == ACRE_REPLAY_OK ? r->engine->high_water(r->tape.heap) : 0;
+    if (!r->engine->high_water)
+        return acre_replay_reach(r, deadline, guess);
+    acre_pass p = acre_replay_run(r, 0, r->image->h->n_entries, ACRE_TOUCH_NONE, deadline);
+    *guess = r->engine->high_water(r->tape.heap);
+    return p;
 }
 
 /* Who takes a large part of the time for the guess alone would not come to an end. */
 static int fit_segment(fit_search *f)
 {
-    acre_pass p = {ACRE_REPLAY_OK, 0, 0};
-    uint64_t now = acre_lab_now_ns();
-    uint64_t soon = f->deadline ? now + (f->deadline - now) / FIT_HOPELESS : 0;
-    uint64_t guess = fit_guess(f, soon, &p);
-    if (!guess)
+    uint64_t now = acre_lab_now_ns(), guess;
+    acre_pass p = fit_guess(f, f->deadline ? now + (f->deadline - now) / FIT_HOPELESS : 0, &guess);
+    f->out->share = acre_replay_share(f->r.image, p.entry) / FIT_USUAL_TRIES;
+    if (p.status != ACRE_REPLAY_OK)
         return p.status == ACRE_REPLAY_STOPPED ? -1 : 0;
     return fit_find(f, guess);
 }

@@ -65,8 +65,10 @@ static void time_warm(acre_replay *r, const acre_timing_plan *plan, uint64_t dea
 /* What a heap that does not tell its high water had in use: asked for in a further pass. */
 static void time_reach(acre_replay *r, uint64_t deadline, acre_timing *t)
 {
-    if (t->share >= 1 && acre_replay_reopen(r, r->bytes) == 0)
-        t->peak_used = acre_replay_reach(r, deadline);
+    uint64_t end;
+    if (t->share >= 1 && acre_replay_reopen(r, r->bytes) == 0 &&
+        acre_replay_reach(r, deadline, &end).status == ACRE_REPLAY_OK)
+        t->peak_used = end;
 }
 
 int acre_replay_time(const acre_image *m, const acre_contender *c, const acre_timing_plan *plan,

@@ -100,9 +100,10 @@ static int walk_note_end(void *arg, const acre_walk_event *e)
     return 0;
 }
 
-uint64_t acre_replay_reach(acre_replay *r, uint64_t deadline)
+acre_pass acre_replay_reach(acre_replay *r, uint64_t deadline, uint64_t *end)
 {
     walk_furthest f = {r->memory, 0};
     acre_pass p = acre_replay_walk(r, NULL, walk_note_end, &f, deadline);
-    return p.status == ACRE_REPLAY_OK ? f.end : 0;
+    *end = f.end;
+    return p;
 }
