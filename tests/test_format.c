@@ -354,7 +354,7 @@ static void random_flips_are_survived(const acre_algorithm *a)
     sample v = sample_make(a);
     uint64_t seed = acre_test_seed();
     unsigned char *memory = guarded();
-    for (size_t n = 0; n < acre_test_rounds(60000); n++) {
+    for (size_t n = 0; n < acre_test_rounds(8000); n++) {
         memcpy(memory, v.image, SIZE);
         for (uint64_t flips = 1 + acre_test_below(&seed, 12); flips--; ) {
             size_t i = SEGMENT_HEADER + 4 + acre_test_below(&seed, n % 2 ? 600 : SIZE - 300);
