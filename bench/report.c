@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The report, step by step: load, rank, data files, pictures, page, summary. */
+/* The report, step by step: load, rank, compare with the original, data files, pictures, page,
+ * summary. */
 #include "bench/report.h"
 #include "bench/report_model.h"
 
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static _Thread_local char report_message[1024];
 
@@ -26,17 +28,34 @@ int acre__report_say(int error, const char *format, ...)
     return error;
 }
 
+/* Where `make install` puts the scripts: beside the folder of the program. */
+static const char *report_installed_datadir(void)
+{
+    static _Thread_local char dir[4096];
+    ssize_t n = readlink("/proc/self/exe", dir, sizeof dir - 1);
+
+    dir[n > 0 ? n : 0] = '\0';
+    if (!strrchr(dir, '/'))
+        return NULL;
+    *strrchr(dir, '/') = '\0';
+    n = (ssize_t)strlen(dir);
+    snprintf(dir + n, sizeof dir - (size_t)n, "/../lib/acre/plots");
+    return dir;
+}
+
 /* ACRE_DATADIR at run time wins over the one built in, so that a report can be made with changed
- * scripts. */
+ * scripts; an installed program may have lost the tree that it was built in. */
 const char *acre__report_datadir(void)
 {
     const char *dir = getenv("ACRE_DATADIR");
 
+    if (dir && *dir)
+        return dir;
 #ifdef ACRE_DATADIR
-    if (!dir || !*dir)
-        dir = ACRE_DATADIR;
+    if (access(ACRE_DATADIR "/style.gp", R_OK) == 0)
+        return ACRE_DATADIR;
 #endif
-    return dir && *dir ? dir : NULL;
+    return report_installed_datadir();
 }
 
 char *acre__report_slurp(const char *path, size_t *size)
@@ -75,6 +94,8 @@ static int report_steps(report_model *m, FILE *summary)
 
     if (!error)
         error = acre__report_rank(m);
+    if (!error)
+        error = acre__report_compare_original(m);
     if (!error)
         error = report_make_folder(m->dir);
     if (!error)

@@ -300,6 +300,7 @@ int acre__report_write_data(const report_model *m)
     static int (*const write[])(const report_model *) = {
         data_algorithms, data_forest, data_time_by_trace, data_memory_by_trace,
         acre__report_write_pareto, data_timeline, data_live_cost, data_noise, data_cold_warm,
+        acre__report_write_original,
     };
     int error = 0;
 

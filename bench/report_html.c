@@ -78,6 +78,15 @@ static void html_folded(FILE *out, const char *summary, const char *file, const 
     free(text);
 }
 
+static void html_table(FILE *out, const report_model *m, const char *label,
+                       void (*write)(FILE *, const report_model *))
+{
+    fprintf(out, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">\n",
+            label);
+    write(out, m);
+    fputs("</div>\n", out);
+}
+
 /* Sections -------------------------------------------------------------------------------- */
 
 static void html_head(FILE *out, const report_model *m)
@@ -138,6 +147,24 @@ static void html_ranking(FILE *out, const report_model *m)
           "last rows are no allocators but show what replaying costs.</p>\n</section>\n", out);
 }
 
+static void html_original(FILE *out, const report_model *m)
+{
+    char path[4096], text[1024];
+
+    fputs("<section id=\"original\">\n<h2>Against the original</h2>\n", out);
+    if (m->n_originals == 0) {
+        acre__report_no_original(m, text, sizeof text);
+        fputs("<p class=\"note\">", out);
+        acre__report_escape(out, text);
+        fputs("</p>\n</section>\n", out);
+        return;
+    }
+    html_table(out, m, "Table against the original", acre__report_table_original);
+    snprintf(path, sizeof path, "%s/data/original.dat", m->dir);
+    html_folded(out, "Data", "original.dat", path);
+    fputs("</section>\n", out);
+}
+
 static void html_picture(FILE *out, const report_model *m, const report_picture *p)
 {
     char path[4096], file[256];
@@ -168,15 +195,6 @@ static void html_pictures(FILE *out, const report_model *m)
     for (size_t i = 0; i < acre__report_n_pictures; i++)
         html_picture(out, m, &acre__report_pictures[i]);
     fputs("</section>\n", out);
-}
-
-static void html_table(FILE *out, const report_model *m, const char *label,
-                       void (*write)(FILE *, const report_model *))
-{
-    fprintf(out, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">\n",
-            label);
-    write(out, m);
-    fputs("</div>\n", out);
 }
 
 static void html_traces(FILE *out, const report_model *m)
@@ -286,6 +304,7 @@ static void html_page(FILE *out, const report_model *m)
     html_head(out, m);
     html_header(out, m);
     html_ranking(out, m);
+    html_original(out, m);
     html_pictures(out, m);
     html_traces(out, m);
     html_missing(out, m);

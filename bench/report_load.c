@@ -502,5 +502,6 @@ void acre__report_release(report_model *m)
     free(m->cell);
     free(m->live_cost);
     free(m->rank);
+    free(m->original);
     json_decref(m->run);
 }

@@ -80,6 +80,15 @@ typedef struct report_live_cost {
     enum report_status status;
 } report_live_cost;
 
+/* An algorithm of acre beside Boost's of the same name, on the traces that both finished. */
+typedef struct report_original {
+    size_t algorithm, boost;
+    report_ratio warm, cold;            /* Boost's time / acre's */
+    double memory, boost_memory;        /* S_min / peak live, geometric means over traces */
+    double most;                        /* the largest S_min / Boost's S_min, and its trace */
+    size_t most_trace, memory_traces;
+} report_original;
+
 typedef struct report_model {
     const char       *dir;
     json_t           *run;              /* the last "run" line, or NULL */
@@ -92,6 +101,8 @@ typedef struct report_model {
     /* Aggregates: */
     size_t  reference;                  /* index, or SIZE_MAX */
     size_t *rank, n_ranked;             /* algorithms by warm ratio; those with all traces first */
+    report_original *original;          /* in the order of `algorithm` */
+    size_t  n_originals;
     report_ratio noise;                 /* A/A */
     double  noise_floor;                /* as a ratio above 1: differences below cannot be seen */
     size_t  n_blocks;                   /* most blocks any cell has */
@@ -117,6 +128,12 @@ void acre__report_release(report_model *m);
 int acre__report_rank(report_model *m);
 const char *acre__report_verdict_text(const report_model *m, const report_algorithm *a);
 bool acre__report_is_point(const report_algorithm *a);  /* a reference point, not an allocator */
+
+/* report_original.c */
+int  acre__report_compare_original(report_model *m);
+/* One sentence: why there is no row. */
+void acre__report_no_original(const report_model *m, char *text, size_t room);
+int  acre__report_write_original(const report_model *m);            /* DIR/data/original.dat */
 
 /* report_data.c: DIR/data/NAME.dat of each picture. */
 int acre__report_write_data(const report_model *m);
@@ -145,6 +162,7 @@ void acre__report_noise_sentence(FILE *out, const report_model *m);
 
 /* report_tables.c: the page's tables. */
 void acre__report_table_ranking(FILE *out, const report_model *m);
+void acre__report_table_original(FILE *out, const report_model *m);
 void acre__report_table_time(FILE *out, const report_model *m);
 void acre__report_table_memory(FILE *out, const report_model *m);
 void acre__report_table_traces(FILE *out, const report_model *m);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* From runs to a ranking.
  *
- * One block holds every algorithm once, so two algorithms are compared inside a block: the ratio
- * of their times is free of what drifts from block to block.  Per trace the median over blocks,
- * over traces the geometric mean; the interval resamples whole blocks.
+ * Each algorithm is compared with the reference as bench/report_pairs.h says.
  *
  * An algorithm is called different only if all of this holds:
  *   - Wilcoxon's signed-rank p, after Holm, is below 0.01.  The null hypothesis is that the mean
@@ -14,7 +12,7 @@
  *     comparisons without a difference (3 to 10 blocks, heavy tails) 0.2 to 0.5 % had p below 0.01;
  *   - the difference is more than 2 %, more than 3 MADs of the blocks, and more than the A/A
  *     noise floor: how far the reference seems to be from itself. */
-#include "bench/report_model.h"
+#include "bench/report_pairs.h"
 #include "bench/stats.h"
 
 #include <errno.h>
@@ -23,29 +21,8 @@
 #include <string.h>
 
 static const double rank_alpha = 0.01, rank_least_difference = 0.02, rank_noisy = 0.10;
-static const uint64_t rank_seed = 20240601;
 
 enum { RANK_LEAST_BLOCKS = 3 };
-
-enum rank_metric { RANK_WARM, RANK_COLD, RANK_NET };
-
-/* Log ratios to the reference, one row a trace, one column a block, NAN where there is no pair. */
-typedef struct rank_pairs {
-    double *log_ratio;
-    double *row;            /* scratch: one row */
-    long   *block;          /* the numbers of the blocks */
-    size_t  traces, blocks;
-} rank_pairs;
-
-static double rank_value(const report_sample *s, enum rank_metric metric)
-{
-    switch (metric) {
-    case RANK_WARM: return s->warm;
-    case RANK_COLD: return s->cold;
-    case RANK_NET:  return s->warm - s->harness;
-    }
-    return NAN;
-}
 
 /* Medians of each cell ------------------------------------------------------------------- */
 
@@ -142,134 +119,15 @@ static size_t rank_find_reference(const report_model *m)
     return any;
 }
 
-/* Pairs ----------------------------------------------------------------------------------- */
-
-static const report_sample *rank_sample(const report_cell *c, long block)
-{
-    for (size_t i = 0; i < c->n_samples; i++)
-        if (c->sample[i].block == block)
-            return &c->sample[i];
-    return NULL;
-}
-
-static double rank_log_ratio(const report_cell *c, const report_cell *reference, long block,
-                             enum rank_metric metric)
-{
-    const report_sample *s = rank_sample(c, block), *r = rank_sample(reference, block);
-    double a, b;
-
-    if (!s || !r || c->status != REPORT_OK || reference->status != REPORT_OK)
-        return NAN;
-    a = rank_value(s, metric);
-    b = rank_value(r, metric);
-    return a > 0 && b > 0 ? log(a / b) : NAN;
-}
-
-static void rank_fill(const report_model *m, size_t a, enum rank_metric metric, rank_pairs *p)
-{
-    for (size_t t = 0; t < p->traces; t++)
-        for (size_t b = 0; b < p->blocks; b++)
-            p->log_ratio[t * p->blocks + b] =
-                rank_log_ratio(acre__report_cell(m, a, t), acre__report_cell(m, m->reference, t),
-                               p->block[b], metric);
-}
-
-static bool rank_knows_block(const rank_pairs *p, long block)
-{
-    for (size_t i = 0; i < p->blocks; i++)
-        if (p->block[i] == block)
-            return true;
-    return false;
-}
-
-/* All blocks that the reference has, on any trace. */
-static int rank_collect_blocks(const report_model *m, rank_pairs *p)
-{
-    size_t room = 0;
-
-    for (size_t t = 0; t < m->n_traces; t++)
-        room += acre__report_cell(m, m->reference, t)->n_samples;
-    if (!(p->block = malloc((room + 1) * sizeof *p->block)))
-        return ENOMEM;
-    for (size_t t = 0; t < m->n_traces; t++) {
-        const report_cell *c = acre__report_cell(m, m->reference, t);
-
-        for (size_t i = 0; i < c->n_samples; i++)
-            if (!rank_knows_block(p, c->sample[i].block))
-                p->block[p->blocks++] = c->sample[i].block;
-    }
-    return 0;
-}
-
-static int rank_pairs_init(const report_model *m, rank_pairs *p)
-{
-    *p = (rank_pairs){.traces = m->n_traces};
-    if (rank_collect_blocks(m, p))
-        return ENOMEM;
-    p->log_ratio = calloc(p->traces * p->blocks + 1, sizeof *p->log_ratio);
-    p->row = calloc(p->blocks + 1, sizeof *p->row);
-    return p->log_ratio && p->row ? 0 : ENOMEM;
-}
-
-static void rank_pairs_destroy(rank_pairs *p)
-{
-    free(p->log_ratio);
-    free(p->row);
-    free(p->block);
-}
-
-/* Mean over traces of the median over the drawn blocks, of log ratios. */
-static double rank_statistic(const size_t *block, size_t n, void *arg)
-{
-    rank_pairs *p = arg;
-    double sum = 0;
-    size_t traces = 0;
-
-    for (size_t t = 0; t < p->traces; t++) {
-        const double *of_trace = &p->log_ratio[t * p->blocks];
-        size_t k = 0;
-
-        for (size_t i = 0; i < n; i++)
-            if (isfinite(of_trace[block[i]]))
-                p->row[k++] = of_trace[block[i]];
-        if (k > 0) {
-            sum += acre_stats_median(p->row, k);
-            traces++;
-        }
-    }
-    return traces ? sum / (double)traces : NAN;
-}
-
-static size_t rank_traces_with_pairs(const rank_pairs *p)
-{
-    size_t traces = 0;
-
-    for (size_t t = 0; t < p->traces; t++) {
-        bool any = false;
-
-        for (size_t b = 0; b < p->blocks; b++)
-            any |= isfinite(p->log_ratio[t * p->blocks + b]) != 0;
-        traces += any;
-    }
-    return traces;
-}
-
-static report_ratio rank_ratio(rank_pairs *p, size_t *all_blocks)
-{
-    acre_stats_interval ci = acre_stats_bootstrap(rank_statistic, p, p->blocks,
-                                                  ACRE_STATS_RESAMPLES, 0.95, rank_seed);
-
-    return (report_ratio){exp(rank_statistic(all_blocks, p->blocks, p)), exp(ci.lo), exp(ci.hi),
-                          rank_traces_with_pairs(p)};
-}
+/* The noise of the pairs -------------------------------------------------------------------- */
 
 /* MAD over blocks of the block's mean over traces. */
-static double rank_spread(rank_pairs *p, double *scratch)
+static double rank_spread(report_pairs *p, double *scratch)
 {
     size_t n = 0;
 
     for (size_t b = 0; b < p->blocks; b++) {
-        double value = rank_statistic(&b, 1, p);
+        double value = acre__pairs_statistic(&b, 1, p);
 
         if (isfinite(value))
             scratch[n++] = value;
@@ -279,7 +137,7 @@ static double rank_spread(rank_pairs *p, double *scratch)
 
 /* The finite values of one trace, moved so that their median is `centre`, without the run nearest
  * to it.  Fewer than three runs do not show their own noise: nothing. */
-static size_t rank_align(rank_pairs *p, size_t t, double centre, double *out)
+static size_t rank_align(report_pairs *p, size_t t, double centre, double *out)
 {
     const double *of_trace = &p->log_ratio[t * p->blocks];
     size_t n = 0, nearest = 0, kept = 0;
@@ -300,9 +158,9 @@ static size_t rank_align(rank_pairs *p, size_t t, double centre, double *out)
     return kept;
 }
 
-static double rank_p(rank_pairs *p, size_t *all_blocks, double *scratch, size_t *pairs)
+static double rank_p(report_pairs *p, double *scratch, size_t *pairs)
 {
-    double centre = rank_statistic(all_blocks, p->blocks, p);
+    double centre = acre__pairs_centre(p);
     size_t n = 0;
 
     for (size_t t = 0; t < p->traces; t++)
@@ -387,9 +245,8 @@ static void rank_means(const report_model *m, size_t index, double *scratch)
 }
 
 typedef struct rank_scratch {
-    rank_pairs pairs;
+    report_pairs pairs;
     double *value;
-    size_t *all_blocks;     /* 0, 1, 2 …: the resample that is the data */
     double *p;              /* by algorithm; NAN if it is not in the family */
     size_t *n_pairs;
 } rank_scratch;
@@ -400,16 +257,16 @@ static void rank_algorithm(report_model *m, size_t index, rank_scratch *s)
 
     rank_memory(m, index, s->value);
     rank_means(m, index, s->value);
-    rank_fill(m, index, RANK_COLD, &s->pairs);
-    a->cold = rank_ratio(&s->pairs, s->all_blocks);
-    rank_fill(m, index, RANK_NET, &s->pairs);
-    a->net = rank_ratio(&s->pairs, s->all_blocks);
-    rank_fill(m, index, RANK_WARM, &s->pairs);
-    a->warm = rank_ratio(&s->pairs, s->all_blocks);
+    acre__pairs_fill(&s->pairs, m, index, m->reference, REPORT_COLD);
+    a->cold = acre__pairs_ratio(&s->pairs);
+    acre__pairs_fill(&s->pairs, m, index, m->reference, REPORT_NET);
+    a->net = acre__pairs_ratio(&s->pairs);
+    acre__pairs_fill(&s->pairs, m, index, m->reference, REPORT_WARM);
+    a->warm = acre__pairs_ratio(&s->pairs);
     a->spread = rank_spread(&s->pairs, s->value);
     s->p[index] = NAN;
     if (index != m->reference && !a->again && !acre__report_is_point(a))
-        s->p[index] = rank_p(&s->pairs, s->all_blocks, s->value, &s->n_pairs[index]);
+        s->p[index] = rank_p(&s->pairs, s->value, &s->n_pairs[index]);
 }
 
 /* Verdicts --------------------------------------------------------------------------------- */
@@ -532,25 +389,21 @@ static int rank_scratch_init(const report_model *m, rank_scratch *s)
 {
     size_t room;
 
-    if (rank_pairs_init(m, &s->pairs))
+    if (acre__pairs_init(&s->pairs, m, m->reference))
         return ENOMEM;
     room = (s->pairs.blocks + 1) * (m->n_traces + 1);
     s->value = calloc(room, sizeof *s->value);
-    s->all_blocks = calloc(s->pairs.blocks + 1, sizeof *s->all_blocks);
     s->p = calloc(m->n_algorithms + 1, sizeof *s->p);
     s->n_pairs = calloc(m->n_algorithms + 1, sizeof *s->n_pairs);
-    if (!s->value || !s->all_blocks || !s->p || !s->n_pairs)
+    if (!s->value || !s->p || !s->n_pairs)
         return ENOMEM;
-    for (size_t i = 0; i < s->pairs.blocks; i++)
-        s->all_blocks[i] = i;
     return 0;
 }
 
 static void rank_scratch_destroy(rank_scratch *s)
 {
-    rank_pairs_destroy(&s->pairs);
+    acre__pairs_destroy(&s->pairs);
     free(s->value);
-    free(s->all_blocks);
     free(s->p);
     free(s->n_pairs);
 }

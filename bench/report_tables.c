@@ -202,6 +202,71 @@ void acre__report_table_ranking(FILE *out, const report_model *m)
     fputs("</tbody></table>\n", out);
 }
 
+/* Against the original --------------------------------------------------------------------- */
+
+static void table_ratio(FILE *out, const report_ratio *r)
+{
+    if (!isfinite(r->value)) {
+        table_missing(out, "–");
+        return;
+    }
+    fprintf(out, "<td class=\"n\" data-v=\"%.6g\"><b>", r->value);
+    fprintf(out, r->value < 9.995 ? "%.2f×</b>" : "%.1f×</b>", r->value);
+    if (isfinite(r->lo))
+        fprintf(out, r->hi < 9.995 ? "<small>%.2f–%.2f</small>" : "<small>%.1f–%.1f</small>",
+                r->lo, r->hi);
+    fputs("</td>", out);
+}
+
+/* Three places: a step of the sizes that are tried is 0.004. */
+static void table_most(FILE *out, const report_model *m, const report_original *o)
+{
+    if (!isfinite(o->most)) {
+        table_missing(out, "–");
+        return;
+    }
+    fprintf(out, "<td class=\"n\" data-v=\"%.6g\">%.3f× <small>", o->most, o->most);
+    acre__report_escape(out, m->trace[o->most_trace].name);
+    fputs("</small></td>", out);
+}
+
+static void table_original_row(FILE *out, const report_model *m, const report_original *o)
+{
+    fputs("<tr><th scope=\"row\"><span class=\"name\">", out);
+    table_algorithm_name(out, &m->algorithm[o->algorithm]);
+    fputs("</span><small>", out);
+    acre__report_escape(out, m->algorithm[o->boost].name);
+    fputs("</small></th>", out);
+    table_ratio(out, &o->warm);
+    table_ratio(out, &o->cold);
+    table_number(out, "n", o->memory, "×");
+    table_number(out, "n", o->boost_memory, "×");
+    table_most(out, m, o);
+    fprintf(out, "<td class=\"n\" data-v=\"%zu\">%zu", o->warm.traces, o->warm.traces);
+    if (o->memory_traces != o->warm.traces)
+        fprintf(out, "<small>segments: %zu</small>", o->memory_traces);
+    fputs("</td></tr>\n", out);
+}
+
+void acre__report_table_original(FILE *out, const report_model *m)
+{
+    fputs("<table class=\"original sortable\"><caption><span>"
+          "How many times as long Boost.Interprocess takes as acre (above 1: acre is faster; 95 % "
+          "interval), then the smallest segment over the peak of live bytes, acre's and Boost's, "
+          "and the largest of the ratios acre's segment / Boost's (at most 1: acre never needs "
+          "more), all on the traces that both finished."
+          "</span></caption>\n<thead><tr><th scope=\"col\">Algorithm <small>its original</small>"
+          "</th><th scope=\"col\">Boost takes <small>warm</small></th>"
+          "<th scope=\"col\">Boost takes <small>cold</small></th>"
+          "<th scope=\"col\">Segment <small>acre</small></th>"
+          "<th scope=\"col\">Segment <small>Boost</small></th>"
+          "<th scope=\"col\">Largest ratio <small>of segments</small></th>"
+          "<th scope=\"col\">Traces</th></tr></thead>\n<tbody>\n", out);
+    for (size_t i = 0; i < m->n_originals; i++)
+        table_original_row(out, m, &m->original[i]);
+    fputs("</tbody></table>\n", out);
+}
+
 /* By trace -------------------------------------------------------------------------------- */
 
 /* A tint by how far the value is from the best of its row, up to `most` times; none without a

@@ -135,6 +135,44 @@ static void text_plain(FILE *out, const report_model *m,
     free(text);
 }
 
+static void text_original_row(const report_model *m, FILE *out, const report_original *o, int width)
+{
+    char traces[32];
+
+    snprintf(traces, sizeof traces, "%zu/%zu", o->warm.traces, o->memory_traces);
+    fprintf(out, "    %-*.*s", width, width, m->algorithm[o->algorithm].name);
+    text_cell(out, o->warm.value, 6, "x");
+    text_interval(out, &o->warm);
+    text_cell(out, o->cold.value, 6, "x");
+    text_interval(out, &o->cold);
+    text_cell(out, o->memory, 6, "x");
+    text_cell(out, o->boost_memory, 6, "x");
+    fprintf(out, " %6s", traces);
+    if (isfinite(o->most))
+        fprintf(out, "  %.3fx %s\n", o->most, m->trace[o->most_trace].name);
+    else
+        fputs("  -\n", out);
+}
+
+static void text_original(const report_model *m, FILE *out, int width)
+{
+    char text[1024];
+
+    fputs("\nagainst the original\n\n", out);
+    if (m->n_originals == 0) {
+        acre__report_no_original(m, text, sizeof text);
+        fprintf(out, "%s\n", text);
+        return;
+    }
+    fprintf(out, "    %-*s %6s %10s %6s %10s %6s %6s %6s  most\n", width, "algorithm", "warm",
+            "95 %", "cold", "95 %", "memory", "Boost", "traces");
+    for (size_t i = 0; i < m->n_originals; i++)
+        text_original_row(m, out, &m->original[i], width);
+    fputs("\nwarm, cold: times as long as acre that Boost.Interprocess takes.  memory, Boost: "
+          "smallest segment / peak\nof live bytes.  most: the largest of acre's segment / Boost's, "
+          "and its trace.  traces: time/memory\n", out);
+}
+
 static void text_missing(const report_model *m, FILE *out)
 {
     for (size_t i = 0; i < m->n_algorithms; i++)
@@ -158,6 +196,7 @@ void acre__report_write_text(const report_model *m, FILE *out)
         text_row(m, out, i, width, range, utf8);
     fprintf(out, "\ntime, net of the harness, cold: ratios to %s.  memory: smallest segment / peak "
             "of live bytes\n(r: growth of resident memory)\n", m->algorithm[m->reference].name);
+    text_original(m, out, width);
     text_missing(m, out);
     fputc('\n', out);
     text_plain(out, m, acre__report_headline, utf8);

@@ -382,11 +382,17 @@ ACRE_TEST(report, a_second_run_of_the_reference_is_no_different)
 
 /* Tests on numbers that can be checked by hand ------------------------------------------------ */
 
-static void write_replay(FILE *out, const char *trace, const char *algorithm, int block, double ns)
+static void write_times(FILE *out, const char *trace, const char *algorithm, int block, double warm,
+                        double cold)
 {
     fprintf(out, "{\"kind\":\"replay\",\"trace\":\"%s\",\"algorithm\":\"%s\",\"block\":%d,"
             "\"ns_per_op_cold\":%g,\"ns_per_op_warm\":%g,\"harness_ns_per_op\":2,"
-            "\"status\":\"ok\",\"share\":1.0}\n", trace, algorithm, block, 2 * ns, ns);
+            "\"status\":\"ok\",\"share\":1.0}\n", trace, algorithm, block, cold, warm);
+}
+
+static void write_replay(FILE *out, const char *trace, const char *algorithm, int block, double ns)
+{
+    write_times(out, trace, algorithm, block, ns, 2 * ns);
 }
 
 static void write_fit(FILE *out, const char *trace, const char *algorithm, int s_min)
@@ -445,6 +451,197 @@ ACRE_TEST(report, a_block_that_was_run_again_replaces_its_first_run)
     text = slurp_in(dir, "data/time-forest.dat");
     ACRE_CHECK(has(text, "\nx 3 ? ? "), "%s", text);
     free(text);
+    remove_dir(dir);
+}
+
+/* Against the original ---------------------------------------------------------------------- */
+
+static void write_contender(FILE *out, const char *algorithm, const char *family)
+{
+    fprintf(out, "{\"kind\":\"contender\",\"algorithm\":\"%s\",\"summary\":\"\","
+            "\"family\":\"%s\",\"order\":1}\n", algorithm, family);
+}
+
+static void write_stopped(FILE *out, const char *trace, const char *algorithm, int block)
+{
+    fprintf(out, "{\"kind\":\"replay\",\"trace\":\"%s\",\"algorithm\":\"%s\",\"block\":%d,"
+            "\"status\":\"stopped\",\"share\":0.5}\n", trace, algorithm, block);
+    fprintf(out, "{\"kind\":\"fit\",\"trace\":\"%s\",\"algorithm\":\"%s\",\"s_min\":null,"
+            "\"status\":\"stopped\"}\n", trace, algorithm);
+}
+
+/* Boost over x, warm, on trace a: 40/10, 80/20, 40/40, median 4 (that of the medians would be 2);
+ * on b 9: together 6.  Cold 2 and 8: together 4.  On c Boost was stopped, though two of its runs
+ * were not: nothing of c counts. */
+static void write_pair(FILE *out)
+{
+    static const double x[] = {10, 20, 40}, boost[] = {40, 80, 40};
+
+    write_contender(out, "x", "acre");
+    write_contender(out, "boost_x", "boost");
+    for (int i = 0; i < 3; i++) {
+        write_times(out, "a", "x", i + 1, x[i], 20);
+        write_times(out, "a", "boost_x", i + 1, boost[i], 40);
+        write_times(out, "b", "x", i + 1, 10, 20);
+        write_times(out, "b", "boost_x", i + 1, 90, 160);
+        write_times(out, "c", "x", i + 1, 1, 1);
+        if (i < 2)
+            write_times(out, "c", "boost_x", i + 1, 1000, 1000);
+    }
+    write_stopped(out, "c", "boost_x", 3);
+    write_fit(out, "a", "x", 1100);
+    write_fit(out, "a", "boost_x", 2200);
+    write_fit(out, "b", "x", 4400);
+    write_fit(out, "b", "boost_x", 3520);
+    write_fit(out, "c", "x", 99000);
+}
+
+/* One run, no sizes; and who is compared with whom. */
+static void write_options(FILE *out)
+{
+    static const char *const acre[] = {"x:journal=off,lock=none", "x:lock=nonesuch", "y"};
+
+    write_contender(out, "boost_x:lock=none", "boost");
+    write_replay(out, "a", "boost_x:lock=none", 1, 35);
+    for (int i = 0; i < 3; i++) {
+        write_contender(out, acre[i], "acre");
+        write_replay(out, "a", acre[i], 1, 5);
+    }
+}
+
+static void report_pair(char *dir, char **data, char **page, char **summary)
+{
+    size_t n;
+    FILE *out, *text = open_memstream(summary, &n);
+
+    make_dir(dir);
+    out = open_results(dir);
+    write_pair(out);
+    write_options(out);
+    fclose(out);
+    ACRE_CHECK(acre_report_write(dir, text) == 0, "%s", acre_report_message());
+    fclose(text);
+    *data = slurp_in(dir, "data/original.dat");
+    *page = slurp_in(dir, "index.html");
+}
+
+static bool near(double a, double b)
+{
+    return fabs(a / b - 1) < 1e-5;
+}
+
+static void check_pair(const char *data)
+{
+    const char *row = data ? strstr(data, "\nx boost_x ") : NULL;
+    double warm, lo, hi, cold, cold_lo, cold_hi, memory, boost_memory, most;
+    int traces, memory_traces;
+    char trace[32];
+
+    ACRE_CHECK(row && sscanf(row, " x boost_x %lf %lf %lf %lf %lf %lf %d %lf %lf %lf %31s %d",
+                             &warm, &lo, &hi, &cold, &cold_lo, &cold_hi, &traces, &memory,
+                             &boost_memory, &most, trace, &memory_traces) == 12, "%s", data);
+    ACRE_CHECK(near(warm, 6) && near(cold, 4), "warm %g, cold %g", warm, cold);
+    /* Block 3 alone: 1 and 9. */
+    ACRE_CHECK(near(lo, 3) && near(hi, 6) && near(cold_lo, 4) && near(cold_hi, 4));
+    ACRE_CHECK(near(memory, sqrt(1.1 * 4.4)) && near(boost_memory, sqrt(2.2 * 3.52)));
+    ACRE_CHECK(near(most, 1.25) && strcmp(trace, "b") == 0, "most %g on %s", most, trace);
+    ACRE_CHECK(traces == 2 && memory_traces == 2, "traces %d, %d", traces, memory_traces);
+}
+
+ACRE_TEST(report, the_original_is_compared_run_by_run_on_what_both_finished)
+{
+    char dir[64], row[400], *data, *page, *summary;
+
+    report_pair(dir, &data, &page, &summary);
+    check_pair(data);
+    ACRE_CHECK(has(page, "<h2>Against the original</h2>"));
+    ACRE_CHECK(has(page, "data-file=\"original.dat\""));
+    ACRE_CHECK(has(page, "<b>6.00×</b><small>3.00–6.00</small>"));
+    ACRE_CHECK(has(page, "1.250× <small>b</small>"));
+    find_row(strstr(summary, "\nagainst the original\n"), " x ", row, sizeof row);
+    ACRE_CHECK(has(row, " 6.00x  3.00-6.00  4.00x  4.00-4.00  2.20x  2.78x    2/2  1.250x b"), "%s",
+               row);
+    free(data);
+    free(page);
+    free(summary);
+    remove_dir(dir);
+}
+
+ACRE_TEST(report, the_counterpart_without_a_lock_is_that_without_a_lock)
+{
+    char dir[64], row[400], *data, *page, *summary;
+
+    report_pair(dir, &data, &page, &summary);
+    ACRE_CHECK(has(data, "\nx:journal=off,lock=none boost_x:lock=none 7 ? ? 7 ? ? 1 ? ? ? ? 0\n"),
+               "%s", data);
+    ACRE_CHECK(has(data, "\nx:lock=nonesuch boost_x 8 ? ? 4 ? ? 1 ? ? ? ? 0\n"), "%s", data);
+    ACRE_CHECK(!has(data, "\ny "), "%s", data);
+    find_row(strstr(summary, "\nagainst the original\n"), " x:journal", row, sizeof row);
+    ACRE_CHECK(has(row, " 7.00x          -  7.00x          -      -      -    1/0  -"), "%s", row);
+    ACRE_CHECK(!has_word(page, "nan") && !has_word(summary, "nan"));
+    ACRE_CHECK(first_unbalanced(page) == NULL);
+    free(data);
+    free(page);
+    free(summary);
+    remove_dir(dir);
+}
+
+/* The sample's Boost is told as it is if it was not built in. */
+static void write_without_boost(const char *dir)
+{
+    FILE *in = fopen(sample_path, "r"), *out = open_results(dir);
+    char *line = NULL;
+    size_t room = 0;
+
+    while (in && getline(&line, &room, in) >= 0)
+        if (!has(line, "boost_"))
+            fputs(line, out);
+    fputs("{\"kind\":\"skipped\",\"algorithm\":\"boost_rbtree_best_fit\","
+          "\"reason\":\"no *headers* <here>\"}\n", out);
+    free(line);
+    fclose(in);
+    fclose(out);
+}
+
+ACRE_TEST(report, that_boost_was_not_there_is_told)
+{
+    char dir[64], *data, *page, *summary;
+    size_t n;
+    FILE *text = open_memstream(&summary, &n);
+
+    make_dir(dir);
+    write_sample(dir, NULL);
+    ACRE_CHECK(acre_report_write(dir, NULL) == 0, "%s", acre_report_message());
+    write_without_boost(dir);
+    ACRE_CHECK(acre_report_write(dir, text) == 0, "%s", acre_report_message());
+    fclose(text);
+    page = slurp_in(dir, "index.html");
+    ACRE_CHECK(has(page, "<h2>Against the original</h2>\n<p class=\"note\">Boost.Interprocess was "
+                   "not there, so nothing is compared with it: no *headers* &lt;here&gt;.</p>"));
+    ACRE_CHECK(has(summary, "\nagainst the original\n\nBoost.Interprocess was not there, so "
+                   "nothing is compared with it: no *headers* <here>.\n"), "%s", summary);
+    data = slurp_in(dir, "data/original.dat");
+    ACRE_CHECK(data == NULL, "that of the earlier report is still there");
+    free(page);
+    free(summary);
+    remove_dir(dir);
+}
+
+ACRE_TEST(report, boost_without_a_counterpart_is_told)
+{
+    char dir[64], *page;
+    FILE *out;
+
+    make_dir(dir);
+    out = open_results(dir);
+    write_contender(out, "y", "acre");
+    write_replay(out, "a", "y", 1, 5);
+    write_replay(out, "a", "boost_x", 1, 50);
+    fclose(out);
+    ACRE_CHECK(acre_report_write(dir, NULL) == 0, "%s", acre_report_message());
+    page = slurp_in(dir, "index.html");
+    ACRE_CHECK(has(page, "was there with none of these algorithms"));
+    free(page);
     remove_dir(dir);
 }
 
@@ -514,14 +711,20 @@ ACRE_TEST(report, results_without_a_finished_replay_are_an_error)
     remove_dir(dir);
 }
 
-static int run_command(const char *dir, char *output, size_t room)
+static const char *build_dir(void)
 {
     const char *build = getenv("ACRE_BUILD_DIR");
+
+    return build ? build : "build";
+}
+
+static int run_command(const char *program, const char *dir, char *output, size_t room)
+{
     char command[700];
     FILE *from;
     size_t n;
 
-    snprintf(command, sizeof command, "%s/acre report '%s' 2>&1", build ? build : "build", dir);
+    snprintf(command, sizeof command, "'%s/acre' report '%s' 2>&1", program, dir);
     from = popen(command, "r");
     if (!from)
         return -1;
@@ -537,7 +740,7 @@ ACRE_TEST(report, the_command_exits_with_2_on_a_damaged_line)
 
     make_dir(dir);
     write_sample_and(dir, "{\"kind\":\n");
-    status = run_command(dir, output, sizeof output);
+    status = run_command(build_dir(), dir, output, sizeof output);
     ACRE_CHECK(status == 2, "exit status %d: %s", status, output);
     ACRE_CHECK(strncmp(output, "acre: ", 6) == 0 && has(output, "results.jsonl:"), "%s", output);
     remove_dir(dir);
@@ -595,6 +798,62 @@ ACRE_TEST(report, without_the_plots_folder_there_is_still_a_page)
     ACRE_CHECK(has(acre_report_message(), "/nonexistent"), "%s", acre_report_message());
     page = slurp_in(dir, "index.html");
     ACRE_CHECK(has(page, "Ranking") && first_unbalanced(page) == NULL);
+    free(page);
+    remove_dir(dir);
+}
+
+/* DIR/bin/acre, whose built-in folder of scripts does not exist, as on another machine. */
+static void install_moved(const char *dir)
+{
+    char path[512], *plots = realpath("plots", NULL), *program = NULL, *at;
+    size_t n, room = 0, changed = 0;
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/acre", build_dir());
+    ACRE_CHECK(plots && (file = fopen(path, "r")));
+    fseek(file, 0, SEEK_END);
+    room = (size_t)ftell(file);
+    rewind(file);
+    program = malloc(room);
+    n = fread(program, 1, room, file);
+    fclose(file);
+    at = program;
+    for (; (at = memmem(at, n - (size_t)(at - program), plots, strlen(plots))); changed++)
+        at[1] = '\a';
+    ACRE_CHECK(changed > 0, "%s is not built into %s", plots, path);
+    snprintf(path, sizeof path, "%s/bin", dir);
+    mkdir(path, 0700);
+    snprintf(path, sizeof path, "%s/bin/acre", dir);
+    file = fopen(path, "w");
+    ACRE_CHECK(file && fwrite(program, 1, n, file) == n && fclose(file) == 0);
+    chmod(path, 0700);
+    free(program);
+    free(plots);
+}
+
+static void install_plots(const char *dir)
+{
+    char command[600];
+
+    snprintf(command, sizeof command, "mkdir -p '%s/lib/acre' && cp -r plots '%s/lib/acre'", dir,
+             dir);
+    ACRE_CHECK(system(command) == 0);
+}
+
+ACRE_TEST(report, an_installed_program_finds_the_plots_beside_itself)
+{
+    char dir[64], bin[100], output[8192], *page;
+
+    make_dir(dir);
+    write_sample(dir, one_trace_one_block);
+    install_moved(dir);
+    snprintf(bin, sizeof bin, "%s/bin", dir);
+    ACRE_CHECK(run_command(bin, dir, output, sizeof output) == 0, "%s", output);
+    ACRE_CHECK(has(output, "/bin/../lib/acre/plots/style.gp: No such file"), "%s", output);
+    install_plots(dir);
+    ACRE_CHECK(run_command(bin, dir, output, sizeof output) == 0, "%s", output);
+    page = slurp_in(dir, "index.html");
+    ACRE_CHECK(has(page, "<svg") && has(page, "prefers-color-scheme: dark"), "%s", output);
     free(page);
     remove_dir(dir);
 }

@@ -47,6 +47,7 @@ function memory_taste(a, t) { return 1 + 0.12 * sin(a * 7.1 + t * 3.7) }
 function status_of(name, t)
 {
     if (name == "simple_seq_fit" && t % 3 == 2) return "stopped"
+    if (name == "boost_simple_seq_fit" && t % 3 == 1) return "stopped"
     if (name == "buddy" && t == 3) return "failed"
     return "ok"
 }
@@ -123,6 +124,7 @@ BEGIN {
     contender("tlsf", "acre", "two-level segregated fit", 13, 1.5, 1.13, 0.02)
     contender("rbtree_best_fit", "acre", "best fit, red-black tree", 22, 1.35, 1.11, 0.06)
     contender("rbtree_best_fit:lock=none,journal=off", "acre", "best fit without lock and journal", 14, 1.4, 1.11, 0.06)
+    contender("rbtree_best_fit:journal=off", "acre", "best fit without journal", 19, 1.37, 1.11, 0.06)
     contender("segregated_pools", "acre", "pools that keep their blocks", 11, 1.6, 1.32, 0.02)
     contender("adaptive_pools", "acre", "pools that give blocks back", 14.5, 1.5, 1.21, 0.02)
     contender("buddy", "acre", "binary buddy", 19, 1.5, 1.62, 0.04)
@@ -134,6 +136,7 @@ BEGIN {
     contender("libc", "malloc", "glibc 2.36", 14, 1.4, 1.18, 0.05)
     contender("boost_rbtree_best_fit", "boost", "Boost.Interprocess rbtree_best_fit", 118, 1.15, 1.174, 0.08)
     contender("boost_rbtree_best_fit:lock=none", "boost", "the same with null_mutex", 92, 1.2, 1.174, 0.08)
+    contender("boost_simple_seq_fit", "boost", "Boost.Interprocess simple_seq_fit", 520, 1.05, 1.1, 1)
     contender("bump", "reference", "only advances", 4.2, 6, 21, 0.01)
     contender("null", "reference", "answers a constant", 3.3, 1.1, 1, 0)
     contender("jemalloc(A/A)", "malloc", "jemalloc again", 12.8, 1.5, 1.27, 0.03)
