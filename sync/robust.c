@@ -17,8 +17,10 @@ enum { ROBUST_SPINS = 64, ROBUST_NAP_NS = 50 * 1000 * 1000 };
 __thread acre__robust_self acre__robust_thread;
 static __thread struct robust_list_head robust_own_head;
 
-static void robust_forget(void) /* in a forked child: the thread id is another */
+static void robust_forget(void) /* in a forked child: another thread id, and it owns nothing */
 {
+    if (acre__robust_thread.head)
+        acre__robust_announce(acre__robust_thread.head, NULL);
     acre__robust_thread.head = NULL;
 }
 
