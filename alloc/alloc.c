@@ -17,6 +17,13 @@ static inline bool alloc_plain(const acre_heap *h)
     return h->plain && !h->control->zeroed;
 }
 
+/* In a zeroed heap.  After the commit: the block is ours. */
+static void alloc_hide_links(const acre_heap *h, void *p)
+{
+    size_t usable = h->algorithm->usable(&h->region, p), links = h->algorithm->link_bytes;
+    memset(p, 0, usable < links ? usable : links);
+}
+
 /* Out of line, so that a plain heap's calls are a jump. */
 static __attribute__((noinline)) void *alloc_locked(acre_heap *h, size_t size, size_t align)
 {
@@ -25,7 +32,7 @@ static __attribute__((noinline)) void *alloc_locked(acre_heap *h, size_t size, s
     void *p = h->alloc(&h->region, size, align);
     acre__heap_leave(h);
     if (__builtin_expect(h->control->zeroed, 0) && p)
-        memset(p, 0, h->algorithm->free_clobbers); /* after the commit: the block is ours */
+        alloc_hide_links(h, p);
     return p;
 }
 
@@ -114,6 +121,20 @@ static void *realloc_by_moving(acre_heap *h, void *p, size_t size, size_t usable
     return q;
 }
 
+/* When there is no room for a second block: take the free blocks around this one and move the
+ * contents down. */
+static void *realloc_backwards(acre_heap *h, void *p, size_t size, size_t usable)
+{
+    acre_resize_command c = {
+        .flags = ACRE_FORWARDS | ACRE_BACKWARDS, .limit = size, .preferred = size};
+    void *q = acre_resize(h, p, &c, NULL);
+    if (!q)
+        return NULL;
+    memmove(q, p, usable);
+    realloc_in_place(h, q, size, c.received);
+    return q;
+}
+
 void *acre_realloc(acre_heap *h, void *p, size_t size)
 {
     if (!p)
@@ -124,5 +145,6 @@ void *acre_realloc(acre_heap *h, void *p, size_t size)
     size += !size;
     if (realloc_in_place(h, p, size, usable))
         return p;
-    return realloc_by_moving(h, p, size, usable);
+    void *q = realloc_by_moving(h, p, size, usable);
+    return q ? q : realloc_backwards(h, p, size, usable);
 }

@@ -114,10 +114,11 @@ static bool heap_undoable(const acre_heap *h, uint64_t at, uint64_t width)
  * the middle of it, is harmless. */
 static void heap_undo(const acre_heap *h, const acre_journal_entry *e)
 {
-    char *word = h->region.base + (e->where & ~(uint64_t)3);
-    uint64_t at = (uint64_t)(word - h->segment), width = e->where & 1 ? 4 : 8;
+    uint64_t region = (uint64_t)(h->region.base - h->segment); /* `where` counts from it, wrapping */
+    uint64_t at = region + (e->where & ~(uint64_t)3), width = e->where & 1 ? 4 : 8;
     if (!heap_undoable(h, at, width))
         return;
+    char *word = h->segment + at;
     if (e->where & 1)
         ACRE_PUT(*(uint32_t *)word, (uint32_t)e->old);
     else

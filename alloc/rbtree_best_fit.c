@@ -9,7 +9,7 @@
  * of small requests cut one block without touching the index.
  *
  * Costs: O(1) for requests below 1 KiB whose size or a larger bin is at hand, else O(log n) in the
- * number of different free sizes.  Overhead: 8 bytes a block; smallest block 32 bytes (24 usable).
+ * number of different free sizes.  Overhead: 8 bytes a block; smallest block 16 bytes (8 usable).
  *
  *   base                                                                    size
  *   +------+--------+---------+--------+---------+--------+-------+-----+---+
@@ -25,7 +25,7 @@
  *
  * One unit is 16 bytes; block u's payload starts at unit u + 1.  31 bits of units reach 32 GiB.
  *
- * R1  blocks tile the units from first to end; each has at least 2; at end stands a used header
+ * R1  blocks tile the units from first to end; each has at least 1; at end stands a used header
  * R2  no two free blocks are neighbours
  * R3  a block's prev is the units of the block before if that is free and not top, else 0
  * R4  the last block is free exactly if it is top
@@ -35,15 +35,18 @@
  * T1…T5 of the tree
  *
  * What is not noted in the journal, because the rolled-back state never reads it: the header of a
- * remainder (it lies at least 2 units inside the block that was free before, behind its node
- * fields), the node fields of a block that is just being freed and has not merged with the block
- * before it (they lie in its payload), free_units and high (recover() and monotone).
+ * rest, which lies inside the block that was free before, behind its list fields (and behind its
+ * tree fields too, or it is noted); the list fields of a block that is just being freed and has not
+ * merged with the block before it, which lie in its payload; free_units and high (recover() and
+ * monotone).
  */
 #include "alloc/size_tree.h"
 
 #include <string.h>
 
-enum { RB_LEAST = 2, RB_BINS = 64 };
+/* RB_LEAST: the smallest block.  RB_REST: the smallest rest that is cut off: crumbs of one unit only
+ * come from requests of that size. */
+enum { RB_LEAST = 1, RB_REST = 2, RB_BINS = 64 };
 
 /* A free block kept outside the index: its unit and its size in one word, to change as one. */
 typedef union rb_spare {
@@ -91,8 +94,7 @@ static inline rb_heap *rb_of(const acre_region *r)
 
 static inline uint64_t rb_units_for(size_t size)
 {
-    uint64_t n = (size + TREE_HEADER + TREE_UNIT - 1) / TREE_UNIT;
-    return n < RB_LEAST ? RB_LEAST : n;
+    return (size + TREE_HEADER + TREE_UNIT - 1) / TREE_UNIT;
 }
 
 static inline size_t rb_bytes(uint32_t units)
@@ -188,7 +190,7 @@ ACRE_INLINE uint32_t rb_take_whole(acre_edit *e, uint32_t u, uint32_t units)
     return u;
 }
 
-/* Hand out the first n units of a block that is out of the index; at least RB_LEAST remain, and
+/* Hand out the first n units of a block that is out of the index; at least RB_REST remain, and
  * are a free block in no index yet. */
 ACRE_INLINE uint32_t rb_take_front(acre_edit *e, uint32_t u, uint32_t units, uint32_t n)
 {
@@ -216,7 +218,7 @@ static uint32_t rb_cut_dv(const acre_region *r, uint32_t n)
     acre_edit e = acre_edit_of(r);
     rb_heap *h = rb_of(r);
     rb_spare dv = h->dv;
-    if (dv.units - n < RB_LEAST) {
+    if (dv.units - n < RB_REST) {
         rb_set_spare(&e, &h->dv, 0, 0);
         return rb_take_whole(&e, dv.unit, dv.units);
     }
@@ -227,7 +229,7 @@ static uint32_t rb_cut_dv(const acre_region *r, uint32_t n)
 /* Cut a block that was just taken out of the index; small: its rest becomes dv. */
 static uint32_t rb_cut(acre_edit e, uint32_t u, uint32_t units, uint32_t n, bool small)
 {
-    if (units - n < RB_LEAST)
+    if (units - n < RB_REST)
         return rb_take_whole(&e, u, units);
     rb_take_front(&e, u, units, n);
     if (small)
@@ -252,7 +254,7 @@ static uint32_t rb_cut_top(const acre_region *r, uint32_t n)
     uint32_t rest = top.units - n;
     if (top.units < n)
         return 0;
-    if (rest < RB_LEAST)
+    if (rest < RB_REST)
         n += rest, rest = 0;
     rb_set_head(&e, top.unit, n | TREE_USED);
     if (rest) {
@@ -267,6 +269,15 @@ static uint32_t rb_cut_top(const acre_region *r, uint32_t n)
 
 /* ---- finding ---- */
 
+/* One unit into a block of the tree stand its node's children, which a roll back needs: there the
+ * header of a rest must be noted. */
+static void rb_note_header(const acre_region *r, uint32_t u)
+{
+    acre_edit e = acre_edit_of(r);
+    rb_set_prev(&e, u, 0);
+    rb_set_head(&e, u, 0);
+}
+
 static uint32_t rb_from_tree(const acre_region *r, uint32_t n, bool small)
 {
     rb_heap *h = rb_of(r);
@@ -277,6 +288,8 @@ static uint32_t rb_from_tree(const acre_region *r, uint32_t n, bool small)
     if (!small && h->dv.units >= n && h->dv.units <= units)
         return 0; /* dv fits better */
     tree_erase(r, &h->root, u);
+    if (n == 1)
+        rb_note_header(r, u + 1);
     return rb_cut(acre_edit_of(r), u, units, n, small);
 }
 
@@ -337,7 +350,7 @@ ACRE_INLINE void *rb_alloc_units(const acre_region *r, uint64_t units)
         return rb_payload(r, rb_take_whole(&e, u, n));
     }
     rb_spare dv = h->dv;
-    if ((h->bins_used >> n & 2) || dv.units < n + RB_LEAST)
+    if ((h->bins_used >> n & 2) || dv.units < n + RB_REST)
         return rb_alloc_search(r, units);
     rb_set_spare(&e, &h->dv, dv.unit + n, dv.units - n);
     return rb_payload(r, rb_take_front(&e, dv.unit, dv.units, n));
@@ -455,7 +468,7 @@ static void rb_drop_back(const acre_region *r, uint32_t u, uint32_t n)
 {
     acre_edit e = acre_edit_of(r);
     uint32_t rest = tree_units(r, u) - n;
-    if (rest < RB_LEAST)
+    if (rest < RB_REST)
         return;
     rb_set_prev(&e, u + n, 0);
     rb_set_head(&e, u + n, rest | TREE_USED);
@@ -467,13 +480,11 @@ static void rb_drop_back(const acre_region *r, uint32_t u, uint32_t n)
 static __attribute__((noinline)) void *rb_alloc_aligned(acre_region *r, size_t size, size_t align)
 {
     uint64_t n = rb_units_for(size), step = align / TREE_UNIT;
-    uint32_t u = rb_take(r, n + step + RB_LEAST - 1);
+    uint32_t u = rb_take(r, n + step - 1);
     if (!u)
         return NULL;
     uintptr_t p = (uintptr_t)rb_payload(r, u), skip = -p & (align - 1);
     uint32_t front = (uint32_t)(skip / TREE_UNIT);
-    while (front && front < RB_LEAST)
-        front += (uint32_t)step;
     if (front)
         u = rb_drop_front(r, u, front);
     rb_drop_back(r, u, (uint32_t)n);
@@ -583,15 +594,11 @@ static uint64_t rb_step(const acre_resize_command *c)
 }
 
 /* How many bytes the start goes back so that `missing` more are owned: as few as do, or as many as
- * there are.  What remains in front must be nothing or stand alone. */
+ * there are. */
 static uint64_t rb_move(uint64_t missing, uint64_t room, uint64_t step)
 {
     uint64_t most = room / step * step, move = (missing + step - 1) / step * step;
-    if (move > most)
-        move = most;
-    while (move && room - move != 0 && room - move < RB_LEAST * TREE_UNIT)
-        move = move + step <= most ? move + step : move - step;
-    return move;
+    return move < most ? move : most;
 }
 
 /* Make the free block in front part of u; the used block that results. */
@@ -633,7 +640,7 @@ static void *rb_backwards(acre_region *r, uint32_t u, uint32_t units, acre_resiz
 static void *rb_shrink_block(acre_region *r, uint32_t u, uint32_t units, acre_resize_command *c)
 {
     uint64_t n = rb_units_for(c->preferred);
-    uint64_t left = n <= units && units - n < RB_LEAST ? units : n;
+    uint64_t left = n <= units && units - n < RB_REST ? units : n;
     c->received = rb_bytes((uint32_t)left);
     if (n > units || c->received > c->limit)
         return NULL;
@@ -869,12 +876,14 @@ static void rb_recover(acre_region *r)
         rb_of(r)->free_units = units;
 }
 
+enum { RB_LINKS = 24 };
+_Static_assert(sizeof(tree_block) - TREE_HEADER <= RB_LINKS, "links of a free block");
+
 static int rb_zero_block(void *arg, const acre_block *b)
 {
     const acre_region *r = arg;
-    size_t links = sizeof(tree_block) - TREE_HEADER;
-    if (!b->used && b->size > links)
-        memset(r->base + b->offset + links, 0, b->size - links);
+    if (!b->used && b->size > RB_LINKS)
+        memset(r->base + b->offset + RB_LINKS, 0, b->size - RB_LINKS);
     return 0;
 }
 
@@ -902,7 +911,8 @@ const acre_algorithm acre__rbtree_best_fit = {
     .reach = (uint64_t)TREE_UNITS * TREE_UNIT,
     .min_size = (RB_FIRST + RB_LEAST + 1) * TREE_UNIT,
     .journal_words = RB_JOURNAL,
-    .free_clobbers = 24,
+    .free_clobbers = 8, /* a bin's links; the tree's are noted */
+    .link_bytes = RB_LINKS,
     .init = rb_init,
     .alloc = rb_alloc,
     .free = rb_free,

@@ -122,7 +122,8 @@ struct acre_algorithm {
     uint64_t reach;          /* largest region its links can address, in bytes */
     uint64_t min_size;       /* smallest region that holds one block */
     uint32_t journal_words;  /* most words one call notes (the bound is argued in its file) */
-    uint32_t free_clobbers;  /* free() may overwrite this many of the block's first bytes */
+    uint32_t free_clobbers;  /* free() may overwrite this many of the block's first bytes unnoted */
+    uint32_t link_bytes;     /* of a free block's first bytes this many may hold links */
 
     /* Lay out an empty heap of `size` bytes (>= min_size, a multiple of 64).  The region may hold
      * anything before. */
@@ -149,8 +150,8 @@ struct acre_algorithm {
     int (*grow)(acre_region *r, size_t size);
     /* Give up free bytes at the end, down to `size` if they are free; returns the size now. */
     size_t (*shrink)(acre_region *r, size_t size);
-    /* Overwrite the unused inside of free blocks with zeros, but for `free_clobbers` bytes at the
-     * start of each. */
+    /* Overwrite the unused inside of free blocks with zeros, but for `link_bytes` at the start of
+     * each. */
     void (*zero_free)(acre_region *r);
     /* After a roll back: compute anew what is not journaled. */
     void (*recover)(acre_region *r);
