@@ -104,7 +104,7 @@ static bool heap_undoable(const acre_heap *h, uint64_t at, uint64_t width)
     uint64_t control = (uint64_t)((char *)h->control - h->segment);
     uint64_t region = (uint64_t)(h->region.base - h->segment);
     uint64_t size = *h->size < h->window ? *h->size : h->window;
-    if (size < width || at > size - width)
+    if (size < width || at > size - width || at % width)
         return false;
     return at + width <= control || at >= region ||
            at == control + offsetof(acre__heap_control, region_size);

@@ -521,7 +521,7 @@ ACRE_TEST(registry, refuses_taken_and_impossible_names)
 ACRE_TEST(registry, takes_32_more_and_lists_them)
 {
     static acre_algorithm more[33];
-    static char names[33][16];
+    static char names[33][24];
     size_t builtin = 0;
     while (acre_algorithm_at(builtin))
         builtin++;

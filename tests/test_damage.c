@@ -178,6 +178,7 @@ static void every_metadata_byte_is_checked_or_does_not_matter_A16(const acre_alg
         fprintf(stderr, "%s: %zu smashed bytes found, %zu harmless\n", a->name, t.found, t.harmless);
         ACRE_CHECK(t.found > 20);
         test_sound(p.h);
+        acre_segment_close(p.s);
     }
 }
 
@@ -192,6 +193,7 @@ static void used_payload_is_not_checked(const acre_algorithm *a)
         if (used[i] == DAMAGE_USED)
             p.region[i] ^= 0x5a;
     test_sound(p.h);
+    acre_segment_close(p.s);
     free(used);
 }
 
@@ -213,6 +215,7 @@ static void swapped_words_are_found_or_do_not_matter_A16(const acre_algorithm *a
             ACRE_CHECK(behaviour_of_copy(&p, scratch) == whole, "word %zu from %zu", i, k);
         memcpy(p.region + i, kept + i, 4);
     }
+    acre_segment_close(p.s);
     free(used);
     free(kept);
 }
@@ -233,6 +236,7 @@ static void noise_never_crashes_check_walk_stats(const acre_algorithm *a)
         if (n % 4 == 0)
             memcpy(p.region, kept, p.size);
     }
+    acre_segment_close(p.s);
     free(kept);
 }
 
