@@ -41,7 +41,7 @@ SUPPORT_SRC := $(wildcard tests/support*.c)
 EXAMPLE_SRC := $(wildcard examples/*.c)
 obj = $(patsubst %.c,$B/%.o,$(1))
 LIB_OBJ := $(call obj,$(LIB_SRC))
-TESTS    := $(TEST_SRC:%.c=$B/%)
+TESTS    := $(if $(T),$(T:%=$B/tests/test_%),$(TEST_SRC:%.c=$B/%))
 EXAMPLES := $(EXAMPLE_SRC:%.c=$B/%)
 HAVE_BOOST := $(wildcard /usr/include/boost/interprocess/managed_external_buffer.hpp)
 HAVE_GBENCH := $(wildcard /usr/include/benchmark/benchmark.h)
@@ -49,8 +49,13 @@ HAVE_GBENCH := $(wildcard /usr/include/benchmark/benchmark.h)
 PRODUCTS := $B/libacre.a $B/libacre.so $B/acre $B/libacre_record.so \
             $(if $(HAVE_BOOST),$B/libacre_boost.so) $(if $(HAVE_GBENCH),$B/acre-bench)
 
+# Short lines; V=1 shows the commands.
+comma := ,
+say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@' &&) $(2)
+
 .DEFAULT_GOAL := all
 .SUFFIXES:
+.SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all deps-build deps-test deps-compare test check examples layers headers-check format \
         check-asan check-asan-clang check-tsan check-valgrind fuzz coverage compare bench plots \
@@ -85,61 +90,60 @@ deps-compare:
 # ---- compiling ----
 $B/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(if $(filter cli/% bench/%,$<),$(DEFINES)) -c $< -o $@
+	$(call say,CC,$(CC) $(ALL_CFLAGS) $(if $(filter cli/% bench/%,$<),$(DEFINES)) -c $< -o $@)
 
 $B/%.o: %.cc
 	@mkdir -p $(@D)
-	$(CXX) $(ALL_CXXFLAGS) -c $< -o $@
+	$(call say,CXX,$(CXX) $(ALL_CXXFLAGS) -c $< -o $@)
 
 $(LIB_OBJ): ALL_CFLAGS += -fvisibility=hidden
 
 $B/libacre.a: $(LIB_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$(AR) rcs $@ $^)
 
 $B/libacre.so: $(LIB_OBJ)
-	$(CC) -shared -Wl,-soname,libacre.so.$(MAJOR) $(ALL_LDFLAGS) $^ -o $@ -lpthread
+	$(call say,LD,$(CC) -shared -Wl$(comma)-soname$(comma)libacre.so.$(MAJOR) $(ALL_LDFLAGS) $^ -o $@ -lpthread)
 	@ln -sf libacre.so $B/libacre.so.$(MAJOR)
 
 $B/libacre_lab.a: $(call obj,$(LAB_SRC))
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$(AR) rcs $@ $^)
 
 # The recorder is preloaded into strangers: optimised and without sanitizers in every variant.
 RECORD_CFLAGS := -std=gnu11 $(COMMON) $(WARN_C) -O2 -g -fvisibility=hidden -ftls-model=initial-exec
 $B/libacre_record.so: $(RECORD_SRC) $(wildcard traces/*.h traces/record/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(filter-out -MMD -MP,$(RECORD_CFLAGS)) -shared $(RECORD_SRC) -o $@ -ldl -lpthread
+	$(call say,LD,$(CC) $(filter-out -MMD -MP,$(RECORD_CFLAGS)) -shared $(RECORD_SRC) -o $@ -ldl -lpthread)
 
 $B/libacre_boost.so: $B/bench/boost.o
-	$(CXX) -shared $(ALL_LDFLAGS) $^ -o $@ -lpthread
+	$(call say,LD,$(CXX) -shared $(ALL_LDFLAGS) $^ -o $@ -lpthread)
 
 $B/acre: $(call obj,$(CLI_SRC)) $B/libacre_lab.a $B/libacre.a
-	$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LAB_LIBS)
+	$(call say,LD,$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LAB_LIBS))
 
 $B/acre-bench: $(call obj,$(MICRO_SRC)) $B/bench/gbench.o $B/libacre_lab.a $B/libacre.a
-	$(CXX) $(ALL_LDFLAGS) $^ -o $@ -lbenchmark $(LAB_LIBS)
+	$(call say,LD,$(CXX) $(ALL_LDFLAGS) $^ -o $@ -lbenchmark $(LAB_LIBS))
 
 $B/tests/test_%: $B/tests/test_%.o $(call obj,$(SUPPORT_SRC)) $B/libacre_lab.a $B/libacre.a
-	$(CC) $(ALL_LDFLAGS) $^ -o $@ -lcriterion $(LAB_LIBS)
+	$(call say,LD,$(CC) $(ALL_LDFLAGS) $^ -o $@ -lcriterion $(LAB_LIBS))
 
 # The same bodies under a plain runner, for TSan, which Criterion does not survive.
 $B/plain/test_%.o: tests/test_%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -DACRE_TEST_PLAIN -c $< -o $@
+	$(call say,CC,$(CC) $(ALL_CFLAGS) -DACRE_TEST_PLAIN -c $< -o $@)
 $B/plain/support%.o: tests/support%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -DACRE_TEST_PLAIN -c $< -o $@
+	$(call say,CC,$(CC) $(ALL_CFLAGS) -DACRE_TEST_PLAIN -c $< -o $@)
 $B/plain/test_%: $B/plain/test_%.o $(SUPPORT_SRC:tests/%.c=$B/plain/%.o) $B/libacre_lab.a $B/libacre.a
-	$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LAB_LIBS)
-.PRECIOUS: $B/plain/test_%.o $B/plain/support%.o $B/tests/%.o $B/examples/%.o
+	$(call say,LD,$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LAB_LIBS))
 
 $B/examples/%: $B/examples/%.o $B/libacre.a
-	$(CC) $(ALL_LDFLAGS) $^ -o $@ -lpthread
+	$(call say,LD,$(CC) $(ALL_LDFLAGS) $^ -o $@ -lpthread)
 
 # ---- tests ----
 check: $(PRODUCTS) $(TESTS) examples layers headers-check  ## run the tests (VARIANT=…, T=name for one file)
-	@tools/run-tests.sh $(B) $(if $(T),$B/tests/test_$(T),$(TESTS))
+	@tools/run-tests.sh $(B) $(TESTS)
 
 examples: $(EXAMPLES)  ## build the examples and run them
 	@for e in $(EXAMPLES); do $$e >$$e.out 2>&1 || { cat $$e.out; echo "$$e failed"; exit 1; }; done
@@ -150,12 +154,24 @@ check-asan-clang:  ## the same with clang
 	@$(MAKE) --no-print-directory VARIANT=asan-clang CC=clang CXX=clang++ check
 check-valgrind: $(PRODUCTS) $(TESTS)  ## the tests of alloc, segment and sync under valgrind
 	@RUNNER="valgrind -q --error-exitcode=9 --trace-children=yes --child-silent-after-fork=yes" \
-	 tools/run-tests.sh $(B) $(foreach t,alloc segment sync,$(filter %/test_$(t),$(TESTS)))
+	 tools/run-tests.sh $(B) $(filter %/test_alloc %/test_segment %/test_sync,$(TESTS))
 check-tsan:  ## the concurrent tests under the thread sanitizer, plain runner
 	@$(MAKE) --no-print-directory VARIANT=tsan plain
 .PHONY: plain
 plain: $(addprefix $B/plain/test_,$(or $(T),sync concurrent))
 	@for t in $^; do $$t || exit 1; done
+
+FUZZ_SECONDS ?= 60
+fuzz:  ## feed the trace reader with what libFuzzer finds (clang), FUZZ_SECONDS=60
+	@tools/install-packages.sh $(PACKAGES_BUILD) clang libclang-rt-14-dev
+	@mkdir -p build/fuzz/corpus && cp tests/data/golden.* build/fuzz/corpus/ 2>/dev/null || true
+	clang -std=gnu11 -D_GNU_SOURCE -g -O1 -I. -Iinclude -fsanitize=fuzzer,address,undefined \
+	    tests/fuzz_trace.c traces/*.c -o build/fuzz/trace -lzstd -lpthread
+	build/fuzz/trace -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 build/fuzz/corpus
+coverage:  ## lines and branches that the tests reach (gcovr): build/coverage.txt
+	@tools/install-packages.sh $(PACKAGES_TEST) gcovr
+	@$(MAKE) --no-print-directory VARIANT=coverage check
+	gcovr -r . --object-directory build/coverage -e 'tests/.*' -e 'build/.*' --txt build/coverage.txt && tail -n 4 build/coverage.txt
 
 layers:  ## check who includes whom
 	@tools/check-layers.sh

@@ -25,7 +25,7 @@ problems=$(
     allow traces 'traces'
     allow bench 'bench|traces'
     allow cli 'cli|bench|traces|segment'
-    allow examples 'none'
+    allow examples 'algorithm'
 )
 [ -z "$problems" ] || { echo "$problems"; status=1; }
 exit $status
