@@ -4,6 +4,7 @@
 # example becomes alloc/toy.c, algorithms.def gets its line, and the tests, the tool, a replay, the
 # benches and a report's data have it with no other edit.  Objects are reused, so it is quick.
 set -eu
+unset BXFI_MAP || true # a Criterion program started by another would take itself for its worker
 tree=$(mktemp -d "${TMPDIR:-/tmp}/acre-newcomer-XXXXXX")
 trap 'rm -rf "$tree"' EXIT INT TERM
 B=build/release

@@ -697,7 +697,7 @@ static void fill_the_file_system(void *arg)
     acre_segment *s;
     acre_segment_options o = {.size = SIZE, .capacity = 8 * BIG};
     if (unshare(geteuid() ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS) != 0 ||
-        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", "/", "none", MS_REC | MS_PRIVATE, "") != 0 ||
         mount("tmpfs", path, "tmpfs", 0, "size=1m") != 0)
         _exit(77);
     snprintf(file, sizeof file, "%s/segment", path);
