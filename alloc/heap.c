@@ -143,6 +143,8 @@ static void heap_roll_back(acre_heap *h)
  * then only a clean check lets the heap live on. */
 static int heap_recover(acre_heap *h)
 {
+    if (h->region.journal && *h->pending == 0)
+        return 0; /* died before its first note, or after its commit: nothing was begun */
     heap_roll_back(h);
 #ifndef ACRE_CHECKED
     if (h->region.journal)

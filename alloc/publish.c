@@ -38,11 +38,11 @@ int acre_alloc_into(acre_heap *h, acre_off *slot, size_t size)
 static void publish_note_contents(acre_heap *h, void *p)
 {
     uint64_t *word = p;
-    acre_edit e = acre_edit_of(&h->region);
-    if (!e.journal)
+    if (!h->region.journal)
         return;
-    for (size_t i = 0; i < h->algorithm->free_clobbers / sizeof *word; i++)
-        acre_edit_note(&e, &word[i], word[i], 0);
+    size_t usable = h->algorithm->usable(&h->region, p), bytes = h->algorithm->free_clobbers;
+    for (size_t i = 0; i < (usable < bytes ? usable : bytes) / sizeof *word; i++)
+        acre_note(&h->region, &word[i], word[i], 0);
 }
 
 static int publish_free(acre_heap *h, acre_off *slot)

@@ -34,11 +34,9 @@
  * R7  free_units is the sum over free blocks
  * T1…T5 of the tree
  *
- * What is not noted in the journal, because the rolled-back state never reads it: the header of a
- * rest, which lies inside the block that was free before, behind its list fields (and behind its
- * tree fields too, or it is noted); the list fields of a block that is just being freed and has not
- * merged with the block before it, which lie in its payload; free_units and high (recover() and
- * monotone).
+ * Killed in the middle.  The truth is the heads, which tile the region, and end: they are noted.
+ * Everything else (prev, bins, tree, dv, top, free_units) is derived from them, and recover() builds
+ * it anew.  Of the heads not noted: that of a rest, which lies inside a block that was free before.
  */
 #include "alloc/size_tree.h"
 
@@ -107,135 +105,129 @@ static inline void *rb_payload(const acre_region *r, uint32_t u)
     return r->base + ((uint64_t)u + 1) * TREE_UNIT;
 }
 
-ACRE_INLINE void rb_set_head(acre_edit *e, uint32_t u, uint32_t head)
+/* The truth: noted. */
+ACRE_INLINE void rb_set_head(const acre_region *r, uint32_t u, uint32_t head)
 {
-    acre_edit_set32(e, &tree_at(e->region, u)->head, head);
+    acre_set32(r, &tree_at(r, u)->head, head);
 }
 
-ACRE_INLINE void rb_set_prev(acre_edit *e, uint32_t u, uint32_t prev)
+/* Before the index is touched for u's sake: what is noted first says that something was begun. */
+ACRE_INLINE void rb_begin(const acre_region *r, uint32_t u)
 {
-    acre_edit_set32(e, &tree_at(e->region, u)->prev, prev);
+    rb_set_head(r, u, tree_at(r, u)->head);
 }
 
-ACRE_INLINE void rb_set_spare(acre_edit *e, rb_spare *s, uint32_t unit, uint32_t units)
+ACRE_INLINE void rb_tag(const acre_region *r, uint32_t u, uint32_t prev)
 {
-    acre_edit_set64(e, &s->word, ((rb_spare){.unit = unit, .units = units}).word);
+    tree_at(r, u)->prev = prev;
 }
 
-/* ---- the index: bins and tree ---- */
+ACRE_INLINE void rb_set_spare(rb_spare *s, uint32_t unit, uint32_t units)
+{
+    s->word = ((rb_spare){.unit = unit, .units = units}).word;
+}
+
+/* ---- the index: bins and tree, derived ---- */
 
 /* Questions are dear here: which block merges with which cannot be guessed, so the bit is stored
- * whether it changes or not.  fresh: a roll back does not need what the payload holds now. */
-ACRE_INLINE void rb_bin_insert(acre_edit *e, uint32_t u, uint32_t units, bool fresh)
+ * whether it changes or not. */
+ACRE_INLINE void rb_bin_insert(const acre_region *r, uint32_t u, uint32_t units)
 {
-    rb_heap *h = rb_of(e->region);
-    tree_block *b = tree_at(e->region, u), *bin = tree_at(e->region, rb_bin_of(units));
+    rb_heap *h = rb_of(r);
+    tree_block *b = tree_at(r, u), *bin = tree_at(r, rb_bin_of(units));
     uint32_t first = bin->next;
-    if (fresh) {
-        ACRE_PUT(b->next, first);
-        ACRE_PUT(b->back, rb_bin_of(units));
-    } else {
-        acre_edit_set32(e, &b->next, first);
-        acre_edit_set32(e, &b->back, rb_bin_of(units));
-    }
-    acre_edit_set32(e, &tree_at(e->region, first)->back, u);
-    acre_edit_set32(e, &bin->next, u);
-    acre_edit_set64(e, &h->bins_used, h->bins_used | (uint64_t)1 << units);
+    b->next = first;
+    b->back = rb_bin_of(units);
+    tree_at(r, first)->back = u;
+    bin->next = u;
+    h->bins_used |= (uint64_t)1 << units;
 }
 
 /* The bin is empty if the neighbours on both sides are the same: the bin itself. */
-ACRE_INLINE void rb_bin_erase(acre_edit *e, uint32_t u, uint32_t units)
+ACRE_INLINE void rb_bin_erase(const acre_region *r, uint32_t u, uint32_t units)
 {
-    rb_heap *h = rb_of(e->region);
-    uint32_t next = tree_at(e->region, u)->next, back = tree_at(e->region, u)->back;
-    acre_edit_set32(e, &tree_at(e->region, back)->next, next);
-    acre_edit_set32(e, &tree_at(e->region, next)->back, back);
-    acre_edit_set64(e, &h->bins_used, h->bins_used & ~((uint64_t)(next == back) << units));
+    uint32_t next = tree_at(r, u)->next, back = tree_at(r, u)->back;
+    tree_at(r, back)->next = next;
+    tree_at(r, next)->back = back;
+    rb_of(r)->bins_used &= ~((uint64_t)(next == back) << units);
 }
 
 /* Put a free block that has its head into the index. */
-ACRE_INLINE void rb_insert(acre_edit *e, uint32_t u, uint32_t units, bool fresh)
+ACRE_INLINE void rb_insert(const acre_region *r, uint32_t u, uint32_t units)
 {
-    if (units < RB_BINS) {
-        rb_bin_insert(e, u, units, fresh);
-        return;
-    }
-    tree_insert(e->region, &rb_of(e->region)->root, u);
-    *e = acre_edit_of(e->region);
+    if (units < RB_BINS)
+        rb_bin_insert(r, u, units);
+    else
+        tree_insert(r, &rb_of(r)->root, u);
 }
 
 /* Take a free block that is not top out of wherever it is; true: it was dv. */
-ACRE_INLINE bool rb_detach(acre_edit *e, uint32_t u, uint32_t units)
+ACRE_INLINE bool rb_detach(const acre_region *r, uint32_t u, uint32_t units)
 {
-    rb_heap *h = rb_of(e->region);
+    rb_heap *h = rb_of(r);
     if (u == h->dv.unit)
         return true;
-    if (units < RB_BINS) {
-        rb_bin_erase(e, u, units);
-        return false;
-    }
-    tree_erase(e->region, &h->root, u);
-    *e = acre_edit_of(e->region);
+    if (units < RB_BINS)
+        rb_bin_erase(r, u, units);
+    else
+        tree_erase(r, &h->root, u);
     return false;
 }
 
 /* ---- cutting ---- */
 
 /* Hand out all of a block that is out of the index. */
-ACRE_INLINE uint32_t rb_take_whole(acre_edit *e, uint32_t u, uint32_t units)
+ACRE_INLINE uint32_t rb_take_whole(const acre_region *r, uint32_t u, uint32_t units)
 {
-    rb_set_head(e, u, units | TREE_USED);
-    rb_set_prev(e, u + units, 0);
-    rb_of(e->region)->free_units -= units;
+    rb_set_head(r, u, units | TREE_USED);
+    rb_tag(r, u + units, 0);
+    rb_of(r)->free_units -= units;
     return u;
 }
 
 /* Hand out the first n units of a block that is out of the index; at least RB_REST remain, and
  * are a free block in no index yet. */
-ACRE_INLINE uint32_t rb_take_front(acre_edit *e, uint32_t u, uint32_t units, uint32_t n)
+ACRE_INLINE uint32_t rb_take_front(const acre_region *r, uint32_t u, uint32_t units, uint32_t n)
 {
-    tree_block *rest = tree_at(e->region, u + n);
-    rb_set_head(e, u, n | TREE_USED);
-    ACRE_PUT(rest->prev, 0);
-    ACRE_PUT(rest->head, units - n);
-    rb_set_prev(e, u + units, units - n);
-    rb_of(e->region)->free_units -= n;
+    rb_set_head(r, u, n | TREE_USED);
+    rb_tag(r, u + n, 0);
+    tree_at(r, u + n)->head = units - n;
+    rb_tag(r, u + units, units - n);
+    rb_of(r)->free_units -= n;
     return u;
 }
 
 /* The rest of a split becomes dv; the old dv goes into the index. */
-ACRE_INLINE void rb_new_dv(acre_edit *e, uint32_t u, uint32_t units)
+ACRE_INLINE void rb_new_dv(const acre_region *r, uint32_t u, uint32_t units)
 {
-    rb_heap *h = rb_of(e->region);
+    rb_heap *h = rb_of(r);
     rb_spare old = h->dv;
-    rb_set_spare(e, &h->dv, u, units);
+    rb_set_spare(&h->dv, u, units);
     if (old.units)
-        rb_insert(e, old.unit, old.units, true);
+        rb_insert(r, old.unit, old.units);
 }
 
 static uint32_t rb_cut_dv(const acre_region *r, uint32_t n)
 {
-    acre_edit e = acre_edit_of(r);
     rb_heap *h = rb_of(r);
     rb_spare dv = h->dv;
-    if (dv.units - n < RB_REST) {
-        rb_set_spare(&e, &h->dv, 0, 0);
-        return rb_take_whole(&e, dv.unit, dv.units);
-    }
-    rb_set_spare(&e, &h->dv, dv.unit + n, dv.units - n);
-    return rb_take_front(&e, dv.unit, dv.units, n);
+    bool whole = dv.units - n < RB_REST;
+    uint32_t u = whole ? rb_take_whole(r, dv.unit, dv.units)
+                       : rb_take_front(r, dv.unit, dv.units, n);
+    rb_set_spare(&h->dv, whole ? 0 : dv.unit + n, whole ? 0 : dv.units - n);
+    return u;
 }
 
 /* Cut a block that was just taken out of the index; small: its rest becomes dv. */
-static uint32_t rb_cut(acre_edit e, uint32_t u, uint32_t units, uint32_t n, bool small)
+static uint32_t rb_cut(const acre_region *r, uint32_t u, uint32_t units, uint32_t n, bool small)
 {
     if (units - n < RB_REST)
-        return rb_take_whole(&e, u, units);
-    rb_take_front(&e, u, units, n);
+        return rb_take_whole(r, u, units);
+    rb_take_front(r, u, units, n);
     if (small)
-        rb_new_dv(&e, u + n, units - n);
+        rb_new_dv(r, u + n, units - n);
     else
-        rb_insert(&e, u + n, units - n, true);
+        rb_insert(r, u + n, units - n);
     return u;
 }
 
@@ -245,10 +237,9 @@ static inline void rb_raise_high(rb_heap *h, uint32_t unit)
         h->high = unit;
 }
 
-/* top has no block behind it that would note its size. */
+/* top has no block behind it that would tell its size. */
 static uint32_t rb_cut_top(const acre_region *r, uint32_t n)
 {
-    acre_edit e = acre_edit_of(r);
     rb_heap *h = rb_of(r);
     rb_spare top = h->top;
     uint32_t rest = top.units - n;
@@ -256,27 +247,18 @@ static uint32_t rb_cut_top(const acre_region *r, uint32_t n)
         return 0;
     if (rest < RB_REST)
         n += rest, rest = 0;
-    rb_set_head(&e, top.unit, n | TREE_USED);
+    rb_set_head(r, top.unit, n | TREE_USED);
     if (rest) {
-        ACRE_PUT(tree_at(r, top.unit + n)->prev, 0);
-        ACRE_PUT(tree_at(r, top.unit + n)->head, rest);
+        rb_tag(r, top.unit + n, 0);
+        tree_at(r, top.unit + n)->head = rest;
     }
-    rb_set_spare(&e, &h->top, rest ? top.unit + n : 0, rest);
+    rb_set_spare(&h->top, rest ? top.unit + n : 0, rest);
     h->free_units -= n;
     rb_raise_high(h, top.unit + n);
     return top.unit;
 }
 
 /* ---- finding ---- */
-
-/* One unit into a block of the tree stand its node's children, which a roll back needs: there the
- * header of a rest must be noted. */
-static void rb_note_header(const acre_region *r, uint32_t u)
-{
-    acre_edit e = acre_edit_of(r);
-    rb_set_prev(&e, u, 0);
-    rb_set_head(&e, u, 0);
-}
 
 static uint32_t rb_from_tree(const acre_region *r, uint32_t n, bool small)
 {
@@ -287,10 +269,9 @@ static uint32_t rb_from_tree(const acre_region *r, uint32_t n, bool small)
     uint32_t units = tree_units(r, u);
     if (!small && h->dv.units >= n && h->dv.units <= units)
         return 0; /* dv fits better */
+    rb_begin(r, u);
     tree_erase(r, &h->root, u);
-    if (n == 1)
-        rb_note_header(r, u + 1);
-    return rb_cut(acre_edit_of(r), u, units, n, small);
+    return rb_cut(r, u, units, n, small);
 }
 
 static __attribute__((noinline)) uint32_t rb_take_large(const acre_region *r, uint32_t n)
@@ -303,15 +284,15 @@ static __attribute__((noinline)) uint32_t rb_take_large(const acre_region *r, ui
 
 static uint32_t rb_from_bin(const acre_region *r, uint32_t units, uint32_t n)
 {
-    acre_edit e = acre_edit_of(r);
     uint32_t u = tree_at(r, rb_bin_of(units))->next;
-    rb_bin_erase(&e, u, units);
-    return rb_cut(e, u, units, n, true);
+    rb_begin(r, u);
+    rb_bin_erase(r, u, units);
+    return rb_cut(r, u, units, n, true);
 }
 
 /* A bin of n units, or of n + 1, whose rest could not stand alone; then dv, the next larger bin,
  * the tree, top. */
-static __attribute__((noinline)) uint32_t rb_search_small(const acre_region *r, uint32_t n)
+static __attribute__((noinline)) uint32_t rb_take_small(const acre_region *r, uint32_t n)
 {
     rb_heap *h = rb_of(r);
     uint64_t larger = h->bins_used >> n; /* bit 0: exactly n */
@@ -326,7 +307,7 @@ static __attribute__((noinline)) uint32_t rb_search_small(const acre_region *r, 
 static uint32_t rb_take(const acre_region *r, uint64_t n)
 {
     if (n < RB_BINS)
-        return rb_search_small(r, (uint32_t)n);
+        return rb_take_small(r, (uint32_t)n);
     return n < TREE_UNITS ? rb_take_large(r, (uint32_t)n) : 0;
 }
 
@@ -343,74 +324,85 @@ ACRE_INLINE void *rb_alloc_units(const acre_region *r, uint64_t units)
     rb_heap *h = rb_of(r);
     if (units >= RB_BINS)
         return rb_alloc_search(r, units);
-    acre_edit e = acre_edit_of(r);
     uint32_t n = (uint32_t)units, u = tree_at(r, rb_bin_of(n))->next;
     if (u != rb_bin_of(n)) {
-        rb_bin_erase(&e, u, n);
-        return rb_payload(r, rb_take_whole(&e, u, n));
+        rb_take_whole(r, u, n);
+        rb_bin_erase(r, u, n);
+        return rb_payload(r, u);
     }
     rb_spare dv = h->dv;
     if ((h->bins_used >> n & 2) || dv.units < n + RB_REST)
         return rb_alloc_search(r, units);
-    rb_set_spare(&e, &h->dv, dv.unit + n, dv.units - n);
-    return rb_payload(r, rb_take_front(&e, dv.unit, dv.units, n));
+    rb_take_front(r, dv.unit, dv.units, n);
+    rb_set_spare(&h->dv, dv.unit + n, dv.units - n);
+    return rb_payload(r, dv.unit);
 }
 
 /* ---- giving back ---- */
 
-/* The block in [u, u + units) is free and out of the index; what is behind it is used. */
-ACRE_INLINE void rb_place(acre_edit *e, uint32_t u, uint32_t units, bool dv, bool fresh)
-{
-    rb_set_head(e, u, units);
-    rb_set_prev(e, u + units, units);
-    if (dv)
-        rb_set_spare(e, &rb_of(e->region)->dv, u, units);
-    else
-        rb_insert(e, u, units, fresh);
-}
-
 static __attribute__((noinline)) void rb_place_top(const acre_region *r, uint32_t u,
                                                    uint32_t units, bool dv)
 {
-    acre_edit e = acre_edit_of(r);
     rb_heap *h = rb_of(r);
+    rb_set_head(r, u, units);
     if (dv)
-        rb_set_spare(&e, &h->dv, 0, 0);
-    rb_set_head(&e, u, units);
-    rb_set_spare(&e, &h->top, u, units);
+        rb_set_spare(&h->dv, 0, 0);
+    rb_set_spare(&h->top, u, units);
 }
 
-/* Free the used block u.  fresh: as for rb_insert, if it does not merge with the block before. */
-ACRE_INLINE void rb_release(const acre_region *r, uint32_t u, uint32_t units, bool fresh)
+/* Make [u, u + units) a free block: its head is noted already if `noted`.  What is behind it is
+ * used. */
+ACRE_INLINE void rb_place(const acre_region *r, uint32_t u, uint32_t units, bool dv, bool noted)
 {
-    acre_edit e = acre_edit_of(r);
+    if (noted)
+        tree_at(r, u)->head = units;
+    else
+        rb_set_head(r, u, units);
+    rb_tag(r, u + units, units);
+    if (dv)
+        rb_set_spare(&rb_of(r)->dv, u, units);
+    else
+        rb_insert(r, u, units);
+}
+
+/* The free block behind a block of one unit: the tree fields of the two together would lie over
+ * its head. */
+static __attribute__((noinline)) void rb_begin_behind(const acre_region *r, uint32_t behind)
+{
+    rb_begin(r, behind);
+}
+
+/* Free the used block u. */
+ACRE_INLINE void rb_release(const acre_region *r, uint32_t u, uint32_t units)
+{
     rb_heap *h = rb_of(r);
-    uint32_t before = tree_at(r, u)->prev, behind = u + units;
+    uint32_t before = tree_at(r, u)->prev, behind = u + units, freed = units;
     bool dv = false;
-    h->free_units += units;
+    rb_set_head(r, u, before ? 0 : units); /* 0: a second free of it is seen */
     if (before) {
-        rb_set_head(&e, u, 0); /* a second free of it is seen */
         u -= before;
         units += before;
-        dv = rb_detach(&e, u, before);
-        fresh = false; /* its node fields are those of the block before */
+        dv = rb_detach(r, u, before);
     }
+    h->free_units += freed;
     if (behind == h->end || behind == h->top.unit) {
         rb_place_top(r, u, units + (behind == h->end ? 0 : h->top.units), dv);
         return;
     }
     uint32_t next = tree_at(r, behind)->head;
     if (!(next & TREE_USED)) {
-        dv |= rb_detach(&e, behind, next);
+        if (units == 1)
+            rb_begin_behind(r, behind);
+        dv |= rb_detach(r, behind, next);
         units += next;
     }
-    rb_place(&e, u, units, dv, fresh);
+    rb_place(r, u, units, dv, !before);
 }
 
-static __attribute__((noinline)) void rb_release_noted(const acre_region *r, uint32_t u,
-                                                       uint32_t units)
+static __attribute__((noinline)) void rb_release_cold(const acre_region *r, uint32_t u,
+                                                      uint32_t units)
 {
-    rb_release(r, u, units, false);
+    rb_release(r, u, units);
 }
 
 /* The block whose payload is at p, and its units; 0 units: there is none.  Turning the distance
@@ -434,12 +426,13 @@ ACRE_INLINE rb_live rb_live_at(const acre_region *r, const void *p)
 
 /* ---- methods ---- */
 
+static void rb_clear_index(const acre_region *r);
+
 static void rb_init(acre_region *r, size_t size)
 {
     rb_heap *h = rb_of(r);
     memset(h, 0, sizeof *h);
-    for (uint32_t units = RB_LEAST; units < RB_BINS; units++)
-        h->bin[units - RB_LEAST] = (rb_bin){.next = rb_bin_of(units), .back = rb_bin_of(units)};
+    rb_clear_index(r);
     h->first = h->high = RB_FIRST;
     h->end = (uint32_t)(size / TREE_UNIT - 1);
     h->free_units = h->end - h->first;
@@ -450,31 +443,38 @@ static void rb_init(acre_region *r, size_t size)
     tree_at(r, h->end)->head = TREE_USED;
 }
 
-/* Free the first `front` units of the used block u and keep the rest.  The front is noted: it may
- * hold the node fields of the block that was free before this call. */
+/* Free the first `front` units of the used block u and keep the rest. */
 static uint32_t rb_drop_front(const acre_region *r, uint32_t u, uint32_t front)
 {
-    acre_edit e = acre_edit_of(r);
     uint32_t units = tree_units(r, u), kept = u + front;
-    rb_set_prev(&e, kept, 0);
-    rb_set_head(&e, kept, (units - front) | TREE_USED);
-    rb_set_head(&e, u, front | TREE_USED);
-    rb_release_noted(r, u, front);
+    rb_set_head(r, kept, (units - front) | TREE_USED);
+    rb_tag(r, kept, 0);
+    rb_set_head(r, u, front | TREE_USED);
+    rb_release_cold(r, u, front);
     return kept;
+}
+
+/* What a rest will overwrite in the payload that it is cut off from: its header and links. */
+static void rb_note_payload(const acre_region *r, uint32_t u)
+{
+    uint64_t *word = (uint64_t *)tree_at(r, u);
+    for (int i = 0; r->journal && i < 4; i++)
+        acre_note(r, &word[i], word[i], 0);
 }
 
 /* Keep the first n units of the used block u, free the rest if it can stand alone. */
 static void rb_drop_back(const acre_region *r, uint32_t u, uint32_t n)
 {
-    acre_edit e = acre_edit_of(r);
     uint32_t rest = tree_units(r, u) - n;
     if (rest < RB_REST)
         return;
-    rb_set_prev(&e, u + n, 0);
-    rb_set_head(&e, u + n, rest | TREE_USED);
-    rb_set_head(&e, u, n | TREE_USED);
-    rb_release_noted(r, u + n, rest);
+    rb_set_head(r, u, n | TREE_USED);
+    rb_note_payload(r, u + n);
+    rb_tag(r, u + n, 0);
+    tree_at(r, u + n)->head = rest | TREE_USED;
+    rb_release_cold(r, u + n, rest);
 }
+_Static_assert(RB_REST * TREE_UNIT >= 4 * 8, "a rest has room for what is noted of it");
 
 /* Take a block with room for any shift, then give back what is in front and behind. */
 static __attribute__((noinline)) void *rb_alloc_aligned(acre_region *r, size_t size, size_t align)
@@ -496,7 +496,7 @@ ACRE_INLINE int rb_free_any(const acre_region *r, void *p)
     rb_live b = rb_live_at(r, p);
     if (__builtin_expect(!b.units, 0))
         return ACRE_EINVALID;
-    rb_release(r, b.unit, b.units, true);
+    rb_release(r, b.unit, b.units);
     return 0;
 }
 
@@ -536,18 +536,17 @@ static uint32_t rb_free_behind(const acre_region *r, uint32_t behind)
 /* Make the free block behind u part of it. */
 static void rb_swallow(const acre_region *r, uint32_t u, uint32_t units, uint32_t more)
 {
-    acre_edit e = acre_edit_of(r);
     rb_heap *h = rb_of(r);
     uint32_t behind = u + units;
-    if (behind == h->top.unit) {
-        rb_set_spare(&e, &h->top, 0, 0);
-    } else {
-        if (rb_detach(&e, behind, more))
-            rb_set_spare(&e, &h->dv, 0, 0);
-        rb_set_prev(&e, behind + more, 0);
-    }
+    rb_set_head(r, u, (units + more) | TREE_USED);
     h->free_units -= more;
-    rb_set_head(&e, u, (units + more) | TREE_USED);
+    if (behind == h->top.unit) {
+        rb_set_spare(&h->top, 0, 0);
+        return;
+    }
+    if (rb_detach(r, behind, more))
+        rb_set_spare(&h->dv, 0, 0);
+    rb_tag(r, behind + more, 0);
 }
 
 /* Of a block that has swallowed its neighbours, keep the first n units. */
@@ -604,12 +603,10 @@ static uint64_t rb_move(uint64_t missing, uint64_t room, uint64_t step)
 /* Make the free block in front part of u; the used block that results. */
 static uint32_t rb_swallow_front(const acre_region *r, uint32_t u, uint32_t units, uint32_t before)
 {
-    acre_edit e = acre_edit_of(r);
-    if (rb_detach(&e, u - before, before))
-        rb_set_spare(&e, &rb_of(r)->dv, 0, 0);
-    rb_set_head(&e, u, 0);
-    rb_set_prev(&e, u, 0);
-    rb_set_head(&e, u - before, (units + before) | TREE_USED);
+    rb_set_head(r, u, 0);
+    rb_set_head(r, u - before, (units + before) | TREE_USED);
+    if (rb_detach(r, u - before, before))
+        rb_set_spare(&rb_of(r)->dv, 0, 0);
     rb_of(r)->free_units -= before;
     return u - before;
 }
@@ -670,42 +667,38 @@ static int rb_grow(acre_region *r, size_t size)
     uint32_t old = h->end, end = (uint32_t)(size / TREE_UNIT - 1);
     if (end - old < RB_LEAST)
         return 0;
-    acre_edit e = acre_edit_of(r);
-    ACRE_PUT(tree_at(r, end)->prev, 0);
-    ACRE_PUT(tree_at(r, end)->head, TREE_USED);
-    acre_edit_set32(&e, &h->end, end);
+    acre_set32(r, &h->end, end);
+    tree_at(r, end)->prev = 0;
+    tree_at(r, end)->head = TREE_USED;
     if (h->top.units) {
         rb_place_top(r, h->top.unit, h->top.units + (end - old), false);
         h->free_units += end - old;
     } else {
-        rb_set_head(&e, old, (end - old) | TREE_USED);
-        rb_release_noted(r, old, end - old);
+        rb_set_head(r, old, (end - old) | TREE_USED);
+        rb_release_cold(r, old, end - old);
     }
     return 0;
 }
 
-/* Only top can go; its first units stay if the wish leaves less than nothing of it. */
+/* Only top can go; of an empty heap one unit stays. */
 static size_t rb_shrink(acre_region *r, size_t size)
 {
     rb_heap *h = rb_of(r);
-    uint64_t end = size / TREE_UNIT - 1;
-    uint64_t least = h->top.units ? h->top.unit + (h->top.unit == h->first ? RB_LEAST : 0) : h->end;
-    if (end < least || size < TREE_UNIT)
+    rb_spare top = h->top;
+    uint64_t least = top.units ? top.unit + (top.unit == h->first) : h->end;
+    uint64_t wish = size / TREE_UNIT, end = wish > least ? wish - 1 : least;
+    if (end < least)
         end = least;
-    if (h->top.units && end > h->top.unit && end - h->top.unit < RB_LEAST)
-        end = h->top.unit + RB_LEAST;
     if (end >= h->end)
         return ((size_t)h->end + 1) * TREE_UNIT;
-    acre_edit e = acre_edit_of(r);
-    uint32_t rest = (uint32_t)end - h->top.unit;
-    h->free_units -= h->end - (uint32_t)end;
-    rb_set_prev(&e, (uint32_t)end, 0);
-    rb_set_head(&e, (uint32_t)end, TREE_USED);
-    if (rest)
-        rb_set_head(&e, h->top.unit, rest);
-    rb_set_spare(&e, &h->top, rest ? h->top.unit : 0, rest);
-    acre_edit_set32(&e, &h->end, (uint32_t)end);
-    return (end + 1) * TREE_UNIT;
+    uint32_t last = (uint32_t)end, rest = last - top.unit;
+    rb_set_head(r, top.unit, rest ? rest : TREE_USED);
+    h->free_units -= h->end - last;
+    rb_tag(r, last, 0);
+    tree_at(r, last)->head = TREE_USED;
+    rb_set_spare(&h->top, rest ? top.unit : 0, rest);
+    acre_set32(r, &h->end, last);
+    return ((size_t)last + 1) * TREE_UNIT;
 }
 
 /* ---- looking ---- */
@@ -862,18 +855,44 @@ static int rb_check(const acre_region *r, acre_damage *d)
     return ACRE_ECORRUPT;
 }
 
-static int rb_add_free(void *arg, const acre_block *b)
+static void rb_clear_index(const acre_region *r)
 {
-    if (!b->used)
-        *(uint64_t *)arg += b->total / TREE_UNIT;
-    return 0;
+    rb_heap *h = rb_of(r);
+    for (uint32_t units = RB_LEAST; units < RB_BINS; units++)
+        h->bin[units - RB_LEAST] = (rb_bin){.next = rb_bin_of(units), .back = rb_bin_of(units)};
+    h->bins_used = h->free_units = h->root = 0;
+    rb_set_spare(&h->dv, 0, 0);
+    rb_set_spare(&h->top, 0, 0);
 }
 
+static void rb_recover_free(const acre_region *r, uint32_t u, uint32_t units)
+{
+    rb_heap *h = rb_of(r);
+    h->free_units += units;
+    if (u + units == h->end)
+        rb_set_spare(&h->top, u, units);
+    else
+        rb_insert(r, u, units);
+}
+
+/* The heads say everything: all else is derived from them, O(blocks).  Stops at a head that cannot
+ * be one, which no kill leaves behind; check() will say so. */
 static void rb_recover(acre_region *r)
 {
-    uint64_t units = 0;
-    if (rb_walk(r, rb_add_free, &units) == 0)
-        rb_of(r)->free_units = units;
+    const rb_heap *h = rb_of(r);
+    if (!rb_bounds(r))
+        return;
+    rb_clear_index(r);
+    for (uint32_t u = h->first, prev = 0; u < h->end; u += tree_units(r, u)) {
+        uint32_t head = tree_at(r, u)->head, is_used = head & TREE_USED;
+        if (!rb_block_sane(h, u, head))
+            return;
+        rb_tag(r, u, prev);
+        if (!is_used)
+            rb_recover_free(r, u, head);
+        prev = is_used || u + head == h->end ? 0 : head;
+    }
+    rb_tag(r, h->end, 0);
 }
 
 enum { RB_LINKS = 24 };
@@ -892,15 +911,9 @@ static void rb_zero_free(acre_region *r)
     rb_walk(r, rb_zero_block, r);
 }
 
-/* Words noted in one call.  In 2^31 units fit at most 2^16 different sizes of 64 units and more, so
- * the tree is at most 33 levels high.  An insertion notes 6 words for the node, at most 3 in each
- * second level, 15 for the last two rotations; an erasure 8 for the places of two nodes, 1 a level,
- * 23 for the last three rotations.  The most that one call does is two erasures and one insertion
- * (free, between two free neighbours), with 24 words for the blocks themselves; an aligned
- * allocation does one erasure and two insertions, which is less. */
-enum { RB_LEVELS = 33, RB_INSERT = 6 + RB_LEVELS * 3 / 2 + 15, RB_ERASE = 8 + RB_LEVELS + 23 };
-enum { RB_JOURNAL = 2 * RB_ERASE + RB_INSERT + 24 };
-_Static_assert(RB_ERASE + 2 * RB_INSERT <= RB_JOURNAL + RB_LEVELS, "an aligned allocation fits");
+/* Words noted in one call, at most: growing backwards and forwards swallows two blocks (3), drops
+ * one in front (4) and one behind (8). */
+enum { RB_JOURNAL = 16 };
 
 const acre_algorithm acre__rbtree_best_fit;
 const acre_algorithm acre__rbtree_best_fit = {
@@ -911,7 +924,7 @@ const acre_algorithm acre__rbtree_best_fit = {
     .reach = (uint64_t)TREE_UNITS * TREE_UNIT,
     .min_size = (RB_FIRST + RB_LEAST + 1) * TREE_UNIT,
     .journal_words = RB_JOURNAL,
-    .free_clobbers = 8, /* a bin's links; the tree's are noted */
+    .free_clobbers = RB_LINKS,
     .link_bytes = RB_LINKS,
     .init = rb_init,
     .alloc = rb_alloc,

@@ -185,8 +185,7 @@ static uint32_t seq_before(const acre_region *r, uint32_t u)
 static void seq_release(const acre_region *r, uint32_t u, uint32_t units)
 {
     uint32_t before = seq_before(r, u);
-    uint32_t next = before ? seq_at(r, before)->next : seq_of(r)->root;
-    seq_of(r)->free_units += units;
+    uint32_t next = before ? seq_at(r, before)->next : seq_of(r)->root, freed = units;
     if (next && next == u + units) {
         units += seq_at(r, next)->units;
         next = seq_at(r, next)->next;
@@ -200,6 +199,7 @@ static void seq_release(const acre_region *r, uint32_t u, uint32_t units)
         seq_link(r, before, u);
         seq_of(r)->hint = u;
     }
+    seq_of(r)->free_units += freed;
 }
 
 /* The units of the live block u; 0: there is none. */
@@ -342,12 +342,13 @@ static size_t seq_shrink(acre_region *r, size_t size)
         end = last + (last == h->first);
     if (end >= h->end)
         return seq_size(h->end);
-    h->free_units -= h->end - end;
+    uint64_t gone = h->end - end;
     if (end > last)
         seq_set(r, last, 0, (uint32_t)end - last);
     else
         seq_link(r, before, 0);
     acre_set32(r, &h->end, (uint32_t)end);
+    h->free_units -= gone;
     return seq_size((uint32_t)end);
 }
 

@@ -6,8 +6,8 @@
  * node («chain»), which makes the common removal one unlinking instead of a rebalancing.
  * Source: Cormen, Leiserson, Rivest, Stein, Introduction to Algorithms, chapter 13.
  *
- * Every change is noted in the undo journal.  Words noted: insert at most 3 a level recoloured
- * (one level in two) + 14 for two rotations and the link; erase at most 1 a level + 30.
+ * The tree is derived from the blocks' headers: nothing here is noted in the undo journal, a
+ * recovery builds it anew.
  *
  * T1  search order: sizes left of a node are smaller, right of it larger
  * T2  a child's parent is its node; the root's parent is 0
@@ -22,7 +22,7 @@
 
 /* A free block as the index sees it.  A block's header stands in front of its payload. */
 typedef struct tree_block {
-    uint32_t prev;         /* units of the block in front if that is free and indexed or dv, else 0 */
+    uint32_t prev;         /* units of the block in front if that is free and not top, else 0 */
     uint32_t head;         /* units of this block; TREE_USED */
     uint32_t next, back;   /* payload from here: list of equal sizes */
     uint32_t child[2];     /* smaller, larger */
@@ -59,14 +59,14 @@ static inline bool tree_red(const acre_region *r, uint32_t u)
 static inline void tree_set_parent(const acre_region *r, uint32_t u, uint32_t parent)
 {
     tree_block *b = tree_at(r, u);
-    acre_set32(r, &b->up, parent << 1 | (b->up & 1));
+    b->up = parent << 1 | (b->up & 1);
 }
 
 static inline void tree_paint(const acre_region *r, uint32_t u, uint32_t red)
 {
     tree_block *b = tree_at(r, u);
     if ((b->up & 1) != red)
-        acre_set32(r, &b->up, (b->up & ~1u) | red);
+        b->up = (b->up & ~1u) | red;
 }
 
 /* Where the link to u stands: in its parent or at the root. */
@@ -76,7 +76,7 @@ static inline void tree_relink(const acre_region *r, uint32_t *root, uint32_t pa
     uint32_t *link = root;
     if (parent)
         link = &tree_at(r, parent)->child[tree_at(r, parent)->child[1] == u];
-    acre_set32(r, link, to);
+    *link = to;
 }
 
 /* x goes down to side `side`, its other child comes up. */
@@ -84,12 +84,12 @@ static __attribute__((noinline)) void tree_rotate(const acre_region *r, uint32_t
 {
     uint32_t y = tree_at(r, x)->child[!side], inner = tree_at(r, y)->child[side];
     uint32_t parent = tree_parent(r, x);
-    acre_set32(r, &tree_at(r, x)->child[!side], inner);
+    tree_at(r, x)->child[!side] = inner;
     if (inner)
         tree_set_parent(r, inner, x);
     tree_set_parent(r, y, parent);
     tree_relink(r, root, parent, x, y);
-    acre_set32(r, &tree_at(r, y)->child[side], x);
+    tree_at(r, y)->child[side] = x;
     tree_set_parent(r, x, y);
 }
 
@@ -125,16 +125,15 @@ static __attribute__((noinline)) void tree_mend_insert(const acre_region *r, uin
 static inline void tree_chain(const acre_region *r, uint32_t node, uint32_t u)
 {
     tree_block *b = tree_at(r, u), *n = tree_at(r, node);
-    acre_set32(r, &b->next, n->next);
-    acre_set32(r, &b->back, node);
-    acre_set32(r, &b->up, TREE_CHAINED);
+    b->next = n->next;
+    b->back = node;
+    b->up = TREE_CHAINED;
     if (n->next)
-        acre_set32(r, &tree_at(r, n->next)->back, u);
-    acre_set32(r, &n->next, u);
+        tree_at(r, n->next)->back = u;
+    n->next = u;
 }
 
-/* u has its head; it is in no index.  u's own node fields are noted too, because they may be those
- * of a free block that a roll back brings back. */
+/* u has its head; it is in no index. */
 static __attribute__((noinline)) void tree_insert(const acre_region *r, uint32_t *root, uint32_t u)
 {
     tree_block *b = tree_at(r, u);
@@ -148,12 +147,12 @@ static __attribute__((noinline)) void tree_insert(const acre_region *r, uint32_t
         }
         link = &tree_at(r, parent)->child[here < units];
     }
-    acre_set32(r, &b->next, 0);
-    acre_set32(r, &b->back, 0);
-    acre_set32(r, &b->child[0], 0);
-    acre_set32(r, &b->child[1], 0);
-    acre_set32(r, &b->up, parent << 1 | 1);
-    acre_set32(r, link, u);
+    b->next = 0;
+    b->back = 0;
+    b->child[0] = 0;
+    b->child[1] = 0;
+    b->up = parent << 1 | 1;
+    *link = u;
     tree_mend_insert(r, root, u);
 }
 
@@ -199,11 +198,11 @@ static __attribute__((noinline)) void tree_replace(const acre_region *r, uint32_
     tree_block *from = tree_at(r, z), *to = tree_at(r, y);
     tree_relink(r, root, from->up >> 1, z, y);
     for (int side = 0; side < 2; side++) {
-        acre_set32(r, &to->child[side], from->child[side]);
+        to->child[side] = from->child[side];
         if (from->child[side])
             tree_set_parent(r, from->child[side], y);
     }
-    acre_set32(r, &to->up, from->up);
+    to->up = from->up;
 }
 
 /* Take a node with at most one child out; mend below its parent. */
@@ -237,9 +236,9 @@ static void tree_erase_node(const acre_region *r, uint32_t *root, uint32_t z)
 static inline void tree_unchain(const acre_region *r, uint32_t u)
 {
     tree_block *b = tree_at(r, u);
-    acre_set32(r, &tree_at(r, b->back)->next, b->next);
+    tree_at(r, b->back)->next = b->next;
     if (b->next)
-        acre_set32(r, &tree_at(r, b->next)->back, b->back);
+        tree_at(r, b->next)->back = b->back;
 }
 
 /* Take block u out, wherever it is. */
@@ -251,7 +250,7 @@ static __attribute__((noinline)) void tree_erase(const acre_region *r, uint32_t 
         tree_unchain(r, u);
     } else if (heir) {
         tree_replace(r, root, u, heir);
-        acre_set32(r, &tree_at(r, heir)->back, 0);
+        tree_at(r, heir)->back = 0;
     } else {
         tree_erase_node(r, root, u);
     }

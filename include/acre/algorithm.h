@@ -16,12 +16,16 @@
  * Killed in the middle.  A word of the region that a roll back has to restore is changed through
  * acre_set32() or acre_set64(), which first note its old value in the undo journal.  When the
  * call returns, the layer above empties the journal in one store: that is the commit.  Who finds
- * a dead owner writes the noted values back, newest first, and the heap is as it was before the
- * dead one's call.  No fence is needed: a killed process's retired stores are all visible, so
- * what a survivor can see is exactly a prefix of the program's stores.
- * What need not go through the journal: words that the rolled-back state never reads (the inside
- * of a block that is free before the call, the payload of one being freed) and statistics that
- * recover() computes anew.
+ * a dead owner and a journal that is not empty writes the noted values back, newest first, and has
+ * recover() derive the rest; then the heap is as it was before the dead one's call.  No fence for
+ * the processor is needed: a killed process's retired stores are all visible, so what a survivor
+ * can see is exactly a prefix of the program's stores.
+ *
+ * So the rules are: a call notes a word before it stores anything that matters; and what is stored
+ * without a note is either derived (recover() computes it from what is noted) or never read by the
+ * rolled-back state (the inside of a block that was free before the call, the payload of one that
+ * is being freed).  What lies in a live block's payload belongs to its user: a call that may be
+ * undone must note it before it overwrites it, but for free() and its first `free_clobbers` bytes.
  */
 #ifndef ACRE_ALGORITHM_H
 #define ACRE_ALGORITHM_H
@@ -72,7 +76,7 @@ typedef struct acre_block {
 } acre_block;
 
 /* Called for each block in address order; anything but 0 ends the walk and is its result.
- * Must not call into the same heap. */
+ * Must not call into the same heap, nor fork. */
 typedef int acre_visit(void *arg, const acre_block *block);
 
 /* What check() found first. */
@@ -153,67 +157,42 @@ struct acre_algorithm {
     /* Overwrite the unused inside of free blocks with zeros, but for `link_bytes` at the start of
      * each. */
     void (*zero_free)(acre_region *r);
-    /* After a roll back: compute anew what is not journaled. */
+    /* After a roll back: derive anew what is not noted.  Idempotent: its caller may die as well. */
     void (*recover)(acre_region *r);
 };
 
-/* Nothing may be stored between the noting of a word and its change, hence volatile: the
- * compiler keeps such accesses in program order, and the processor retires them in it. */
+/* A store that the compiler must not move, split or leave out. */
 #define ACRE_PUT(lvalue, value) (*(volatile __typeof__(lvalue) *)&(lvalue) = (value))
 
 #define ACRE_INLINE static inline __attribute__((always_inline))
 
-/* A place in the journal, held in registers while several words are changed.  After calling
- * anything that may have noted words itself, take a new one. */
-typedef struct acre_edit {
-    const acre_region *region;
-    acre_journal *journal;
-    uint64_t count;
-} acre_edit;
-
-ACRE_INLINE acre_edit acre_edit_of(const acre_region *r)
+/* Note what a word holds (narrow: 1 = it has 32 bits, 0 = 64).  What is stored later in the program
+ * is stored later by the processor too: the fence is one for the compiler only. */
+ACRE_INLINE void acre_note(const acre_region *r, const void *word, uint64_t old, uint64_t narrow)
 {
     acre_journal *j = r->journal;
-    acre_edit e = {r, j, j ? j->count : 0};
-    return e;
-}
-
-ACRE_INLINE void acre_edit_note(acre_edit *e, const void *word, uint64_t old, uint64_t narrow)
-{
-    acre_journal_entry *entry = &e->journal->entry[e->count];
-    if (__builtin_expect(e->count == e->journal->capacity, 0))
+    uint64_t n = j->count;
+    if (__builtin_expect(n >= j->capacity, 0))
         __builtin_trap(); /* bound wrong; dying here is safe: what is noted is rolled back */
-    ACRE_PUT(entry->where, (uint64_t)((const char *)word - e->region->base) | narrow);
-    ACRE_PUT(entry->old, old);
-    ACRE_PUT(e->journal->count, ++e->count);
+    ACRE_PUT(j->entry[n].where, (uint64_t)((const char *)word - r->base) | narrow);
+    ACRE_PUT(j->entry[n].old, old);
+    ACRE_PUT(j->count, n + 1);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 /* Change a word of shared metadata so that a roll back restores it. */
-ACRE_INLINE void acre_edit_set32(acre_edit *e, uint32_t *word, uint32_t value)
+ACRE_INLINE void acre_set32(const acre_region *r, uint32_t *word, uint32_t value)
 {
-    if (e->journal)
-        acre_edit_note(e, word, *word, 1);
-    ACRE_PUT(*word, value);
+    if (r->journal)
+        acre_note(r, word, *word, 1);
+    *word = value;
 }
 
-ACRE_INLINE void acre_edit_set64(acre_edit *e, uint64_t *word, uint64_t value)
+ACRE_INLINE void acre_set64(const acre_region *r, uint64_t *word, uint64_t value)
 {
-    if (e->journal)
-        acre_edit_note(e, word, *word, 0);
-    ACRE_PUT(*word, value);
-}
-
-/* The same for a single word. */
-static inline void acre_set32(const acre_region *r, uint32_t *word, uint32_t value)
-{
-    acre_edit e = acre_edit_of(r);
-    acre_edit_set32(&e, word, value);
-}
-
-static inline void acre_set64(const acre_region *r, uint64_t *word, uint64_t value)
-{
-    acre_edit e = acre_edit_of(r);
-    acre_edit_set64(&e, word, value);
+    if (r->journal)
+        acre_note(r, word, *word, 0);
+    *word = value;
 }
 
 /* The list.  Built-in algorithms come first, in algorithms.def's order. */
