@@ -3,6 +3,10 @@
 # Everything built goes under build/; variants (VARIANT=debug, asan, …) never mix.
 # CC, CXX, CFLAGS, CXXFLAGS, LDFLAGS, PREFIX, DESTDIR are the user's.
 
+ifeq ($(findstring -j,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
 VARIANT ?= release
 CFLAGS  ?= -O2 -g
 CXXFLAGS ?= -O2 -g
@@ -129,10 +133,7 @@ $B/tests/test_%: $B/tests/test_%.o $(call obj,$(SUPPORT_SRC)) $B/libacre_lab.a $
 	$(call say,LD,$(CC) $(ALL_LDFLAGS) $^ -o $@ -lcriterion $(LAB_LIBS))
 
 # The same bodies under a plain runner, for TSan, which Criterion does not survive.
-$B/plain/test_%.o: tests/test_%.c
-	@mkdir -p $(@D)
-	$(call say,CC,$(CC) $(ALL_CFLAGS) -DACRE_TEST_PLAIN -c $< -o $@)
-$B/plain/support%.o: tests/support%.c
+$B/plain/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$(CC) $(ALL_CFLAGS) -DACRE_TEST_PLAIN -c $< -o $@)
 $B/plain/test_%: $B/plain/test_%.o $(SUPPORT_SRC:tests/%.c=$B/plain/%.o) $B/libacre_lab.a $B/libacre.a
@@ -149,9 +150,9 @@ examples: $(EXAMPLES)  ## build the examples and run them
 	@for e in $(EXAMPLES); do $$e >$$e.out 2>&1 || { cat $$e.out; echo "$$e failed"; exit 1; }; done
 
 check-asan:  ## the tests under address and undefined-behaviour sanitizers
-	@$(MAKE) --no-print-directory VARIANT=asan check
+	@ACRE_KILLS=$${ACRE_KILLS:-1600} $(MAKE) --no-print-directory VARIANT=asan check
 check-asan-clang:  ## the same with clang
-	@$(MAKE) --no-print-directory VARIANT=asan-clang CC=clang CXX=clang++ check
+	@ACRE_KILLS=$${ACRE_KILLS:-800} $(MAKE) --no-print-directory VARIANT=asan-clang CC=clang CXX=clang++ check
 check-valgrind: $(PRODUCTS) $(TESTS)  ## the tests of alloc, segment and sync under valgrind
 	@RUNNER="valgrind -q --error-exitcode=9 --trace-children=yes --child-silent-after-fork=yes" \
 	 tools/run-tests.sh $(B) $(filter %/test_alloc %/test_segment %/test_sync,$(TESTS))

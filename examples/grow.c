@@ -41,5 +41,7 @@ int main(void)
     waitpid(child, &status, 0);
     char *p = acre_segment_address(s, *acre_segment_root(s));
     printf("was %d bytes, is %zu, may be %zu\n", SMALL, acre_segment_size(s), acre_segment_capacity(s));
-    return status != 0 || !p || p[0] != 'x' || p[(1 << 20) - 1] != 'x';
+    bool good = status == 0 && p && p[0] == 'x' && p[(1 << 20) - 1] == 'x';
+    acre_segment_close(s);
+    return !good;
 }

@@ -16,6 +16,7 @@ static int reader(const char *name)
     printf("the child reads: %s\n", text);
     e = strcmp(text, "hello from the parent") || acre_free_from(acre_segment_heap(s), acre_segment_root(s));
     fflush(stdout);
+    acre_segment_close(s);
     return e;
 }
 
@@ -36,5 +37,7 @@ int main(void)
         _exit(reader(name));
     waitpid(child, &status, 0);
     acre_segment_remove(ACRE_SHM, name);
-    return status != 0 || !acre_heap_all_free(acre_segment_heap(s));
+    bool good = status == 0 && acre_heap_all_free(acre_segment_heap(s));
+    acre_segment_close(s);
+    return !good;
 }
