@@ -3,7 +3,7 @@
 # Everything built goes under build/; variants (VARIANT=debug, asan, …) never mix.
 # CC, CXX, CFLAGS, CXXFLAGS, LDFLAGS, PREFIX, DESTDIR are the user's.
 
-ifeq ($(findstring -j,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
@@ -28,7 +28,9 @@ WARN     := -Wall -Wextra -Wshadow $(if $(CI),-Werror)
 WARN_C   := $(WARN) -Wstrict-prototypes -Wmissing-prototypes
 COMMON   := -D_GNU_SOURCE -fPIC -Iinclude -I. -MMD -MP
 ALL_CFLAGS   = -std=gnu11 $(COMMON) $(WARN_C) $(CFLAGS) $(FLAGS_$(VARIANT))
-ALL_CXXFLAGS = -std=c++17 $(COMMON) $(WARN) $(CXXFLAGS) $(FLAGS_$(VARIANT))
+# vptr checks need a C++ runtime in the program, and the baseline is loaded into C programs.
+ALL_CXXFLAGS = -std=c++17 $(COMMON) $(WARN) $(CXXFLAGS) $(FLAGS_$(VARIANT)) \
+               $(if $(findstring undefined,$(FLAGS_$(VARIANT))),-fno-sanitize=vptr)
 ALL_LDFLAGS  = $(LDFLAGS) $(filter -fsanitize=% --coverage,$(FLAGS_$(VARIANT)))
 DEFINES = -DACRE_DATADIR='"$(CURDIR)/plots"' -DACRE_COMMIT='"$(COMMIT)"' \
           -DACRE_BUILD='"$(notdir $(CC)) $(strip $(CFLAGS) $(FLAGS_$(VARIANT)))"'

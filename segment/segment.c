@@ -69,6 +69,14 @@ static int segment_sizes(enum acre_source source, const acre_segment_options *o,
     return *size < SEGMENT_HEADER ? ACRE_ETOOSMALL : 0;
 }
 
+/* Found out before anything is reserved or mapped. */
+static int segment_check_reach(const acre_segment_options *o, size_t capacity)
+{
+    size_t front = SEGMENT_HEADER + acre__heap_overhead(o->algorithm, &o->heap);
+    uint64_t reach = o->algorithm->reach;
+    return reach && capacity > front && capacity - front > reach ? ACRE_ETOOBIG : 0;
+}
+
 static int segment_fill(acre_segment *s, const acre_segment_options *o, size_t size,
                         size_t capacity)
 {
@@ -130,6 +138,8 @@ static int segment_create_into(acre_segment *s, const char *name, const acre_seg
 {
     size_t size, capacity;
     int e = segment_sizes(s->source, o, &size, &capacity);
+    if (!e)
+        e = segment_check_reach(o, capacity);
     if (e)
         return e;
     return acre__source_has_file(s->source) ? segment_create_file(s, name, o, size, capacity)

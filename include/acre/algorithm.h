@@ -164,7 +164,7 @@ struct acre_algorithm {
 /* A store that the compiler must not move, split or leave out. */
 #define ACRE_PUT(lvalue, value) (*(volatile __typeof__(lvalue) *)&(lvalue) = (value))
 
-#define ACRE_INLINE static inline __attribute__((always_inline))
+#define ACRE_INLINE static inline __attribute__((always_inline, unused))
 
 /* Note what a word holds (narrow: 1 = it has 32 bits, 0 = 64).  What is stored later in the program
  * is stored later by the processor too: the fence is one for the compiler only. */
