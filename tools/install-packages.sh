@@ -23,7 +23,7 @@ fi
 echo "acre: installing$missing"
 install() {
     # shellcheck disable=SC2086
-    $run env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing
+    $run env DEBIAN_FRONTEND=noninteractive apt-get install -y -q -o DPkg::Lock::Timeout=300 --no-install-recommends $missing
 }
 install >/dev/null 2>&1 && exit 0
 $run apt-get update -q >/dev/null && install >/dev/null && exit 0
