@@ -254,12 +254,16 @@ ACRE_INLINE void rb_release(const acre_region *r, uint32_t u, uint32_t units)
         dv = rb_detach(r, u, before);
     }
     h->free_units += freed;
-    if (behind == h->end || behind == h->top.unit) {
-        rb_place_top(r, u, units + (behind == h->end ? 0 : h->top.units), dv);
+    uint32_t next = tree_at(r, behind)->head;
+    if (next == TREE_USED) { /* the end header has no units */
+        rb_place_top(r, u, units, dv);
         return;
     }
-    uint32_t next = tree_at(r, behind)->head;
     if (!(next & TREE_USED)) {
+        if (behind == h->top.unit) {
+            rb_place_top(r, u, units + next, dv);
+            return;
+        }
         if (units == 1)
             rb_begin_behind(r, behind);
         dv |= rb_detach(r, behind, next);
