@@ -18,8 +18,8 @@ COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
 # ---- flags ----
 FLAGS_release  := -DNDEBUG
-FLAGS_debug    := -O0 -g
-FLAGS_asan     := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+FLAGS_debug    := -O0 -g -DACRE_CHECKED
+FLAGS_asan     := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DACRE_CHECKED
 FLAGS_asan-clang := $(FLAGS_asan) -D__SANITIZE_ADDRESS__=1
 FLAGS_tsan     := -O1 -g -fsanitize=thread
 FLAGS_coverage := -O0 -g --coverage

@@ -52,8 +52,9 @@ ACRE_API ACRE_MUST_USE void *acre_alloc_aligned(acre_heap *h, size_t size, size_
 /* n * size zeroed bytes; NULL also if the product overflows. */
 ACRE_API ACRE_MUST_USE void *acre_calloc(acre_heap *h, size_t n, size_t size);
 
-/* Change p's size, in place if possible, else by moving; keeps the contents up to the smaller
- * size.  NULL: no room, p is untouched.  p NULL: as acre_alloc.  size 0 keeps a smallest block. */
+/* Change p's size, in place if possible, else by moving, at last resort into the free blocks around
+ * it; keeps the contents up to the smaller size.  Not one step: a caller that dies in it may leave
+ * the old block, both, or the new one half copied.  NULL: no room, p is untouched.  p NULL: as acre_alloc.  size 0 keeps a smallest block. */
 ACRE_API ACRE_MUST_USE void *acre_realloc(acre_heap *h, void *p, size_t size);
 
 /* Give p back; NULL is allowed.  0, or ACRE_EINVALID if p is seen not to be a live block of this
