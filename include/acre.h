@@ -7,5 +7,6 @@
 #include <acre/alloc.h>
 #include <acre/base.h>
 #include <acre/segment.h>
+#include <acre/sync.h>
 
 #endif

@@ -48,7 +48,10 @@ typedef uint64_t acre_off;
     X(ACRE_ETOOBIG, -30711, "larger than the memory algorithm can reach")       \
     X(ACRE_ETOOSMALL, -30712, "too small for the header and one block")         \
     X(ACRE_ENAME, -30713, "not a valid segment name")                           \
-    X(ACRE_EOPTION, -30714, "unknown option or value")
+    X(ACRE_EOPTION, -30714, "unknown option or value")                          \
+    X(ACRE_EOBJECT, -30715, "not an object of this kind")                       \
+    X(ACRE_EUNINITIALISED, -30716, "object is not initialised")                 \
+    X(ACRE_EPEER, -30717, "another member died")
 
 enum acre_error {
 #define ACRE_ERROR_ENUM(name, code, text) name = code,

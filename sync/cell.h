@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* cell.h: the one thing that a thread can hold: a robust cell.  Everything in sync/ that has an
+ * owner is made of cells: a mutex is one, a sharable mutex one and one for each reader, a queue's
+ * slot one.
+ *
+ *           claim                   release
+ *    free ─────────▶ owned ──────────────────▶ free
+ *     0              tid │ W?                    0
+ *                        │ owner dies: the kernel sets D, wakes one
+ *                        ▼
+ *                    orphaned ──claim──▶ owned, not yet consistent ──consistent──▶ owned
+ *                     D │ W?               tid │ D │ W?        │ release, or «never»
+ *                                                              ▼
+ *                                                      not recoverable (for ever)
+ *
+ *    word: 31 = W, somebody sleeps   30 = D, owner died   29…0 = owner's thread id
+ *
+ * Killed where?  Claim: named, word changed, put in the list, unnamed: at each point the kernel
+ * finds the cell by the name or by the list.  Release: the same backwards; a wake-up that was not
+ * given is given by the kernel, as the word is free and the cell still named.
+ */
+#ifndef ACRE_SYNC_CELL_H
+#define ACRE_SYNC_CELL_H
+
+#include "sync/park.h"
+
+#define ACRE__W FUTEX_WAITERS
+#define ACRE__D FUTEX_OWNER_DIED
+#define ACRE__TID FUTEX_TID_MASK
+#define ACRE__NEVER (FUTEX_TID_MASK - 1) /* as owner: not recoverable; no thread has this id */
+
+static inline bool acre__ownerless(uint32_t word)
+{
+    return !(word & ACRE__TID);
+}
+
+/* Take the cell if its word is *seen, which must be ownerless; `value` holds this thread's id. */
+static inline bool acre__cell_claim(acre__self *s, acre_cell *c, uint32_t *seen, uint32_t value)
+{
+    uint64_t first = s->anchor.next; /* read before the barrier that the CAS is */
+    acre__announce(s, &c->word);
+    if (acre__cas(&c->word, seen, value)) {
+        acre__list_add(s, c, first);
+        return true; /* still named: spares two stores */
+    }
+    acre__announce_none(s);
+    return false;
+}
+
+/* Give it back, leaving `value` (0: free), and wake n sleepers if there are any. */
+static inline void acre__cell_release_as(acre__self *s, acre_cell *c, uint32_t value, uint32_t n)
+{
+    acre__announce(s, &c->word);
+    acre__list_remove(s, c);
+    uint32_t old = acre__swap(&c->word, value);
+    if (__builtin_expect(old & ACRE__W, 0))
+        acre__wake(&c->word, n);
+    acre__announce_none(s);
+}
+
+static inline void acre__cell_release(acre__self *s, acre_cell *c)
+{
+    acre__cell_release_as(s, c, 0, 1);
+}
+
+/* Whether this thread holds it. */
+static inline bool acre__cell_mine(const acre__self *s, const acre_cell *c)
+{
+    return (acre__peek(&c->word) & ACRE__TID) == s->tid && s->head;
+}
+
+/* What a lock returns that was not there for the taking at once.  0; EOWNERDEAD (taken; D stays in
+ * the word until acre__cell_consistent()); EBUSY, ETIMEDOUT, EDEADLK, ENOTRECOVERABLE (not taken).
+ */
+int acre__cell_trylock(acre__self *s, acre_cell *c);
+int acre__cell_lock(acre__self *s, acre_cell *c, const struct timespec *deadline);
+
+/* By its owner: 0, or EINVAL if nothing is to be healed. */
+int acre__cell_consistent(acre__self *s, acre_cell *c);
+
+/* 0; EPERM: not this thread's.  Not consistent: ENOTRECOVERABLE for all from now on. */
+int acre__cell_unlock(acre__self *s, acre_cell *c);
+
+/* The end of a cell with this tag: EBUSY if it is owned. */
+int acre__cell_destroy(acre_cell *c, uint32_t tag);
+
+/* ---- what kind of object this is ---- */
+
+/* A tag says kind and layout; 0 is a cell that nobody has used yet. */
+#define ACRE__TAG(kind) (0xac3e0000u | (uint32_t)(kind) << 8 | 1u)
+
+/* 0, or what is wrong with a tag that is not the wanted one. */
+int acre__tag_error(uint32_t found, uint32_t wanted);
+
+/* For cells whose all-zero state is valid: the first user stamps them. */
+int acre__cell_stamp(acre_cell *c, uint32_t tag);
+
+static inline int acre__cell_check(acre_cell *c, uint32_t tag)
+{
+    return __builtin_expect(acre__peek(&c->tag) == tag, 1) ? 0 : acre__cell_stamp(c, tag);
+}
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* mutex.c: acre_mutex, a robust cell and nothing more. */
+#include "sync/kinds.h"
+
+void acre_mutex_init(acre_mutex *m)
+{
+    m->cell = (acre_cell){.tag = ACRE__MUTEX};
+}
+
+int acre_mutex_destroy(acre_mutex *m)
+{
+    return acre__cell_destroy(&m->cell, ACRE__MUTEX);
+}
+
+static __attribute__((noinline)) int mutex_lock_unusual(acre_mutex *m,
+                                                        const struct timespec *deadline)
+{
+    int e = acre__cell_check(&m->cell, ACRE__MUTEX);
+    return e ? e : acre__cell_lock(acre__self_get(), &m->cell, deadline);
+}
+
+/* A leaf without spills: each store in front of an atomic operation costs. */
+static inline bool mutex_lock_usual(acre_mutex *m)
+{
+    acre__self *s = &acre__this_thread;
+    uint32_t free = 0;
+    return s->head && acre__peek(&m->cell.tag) == ACRE__MUTEX && !acre__self_busy(s) &&
+           acre__cell_claim(s, &m->cell, &free, s->tid);
+}
+
+int acre_mutex_lock_until(acre_mutex *m, const struct timespec *deadline)
+{
+    return __builtin_expect(mutex_lock_usual(m), 1) ? 0 : mutex_lock_unusual(m, deadline);
+}
+
+int acre_mutex_lock(acre_mutex *m)
+{
+    return __builtin_expect(mutex_lock_usual(m), 1) ? 0 : mutex_lock_unusual(m, NULL);
+}
+
+int acre_mutex_trylock(acre_mutex *m)
+{
+    int e = acre__cell_check(&m->cell, ACRE__MUTEX);
+    return e ? e : acre__cell_trylock(acre__self_get(), &m->cell);
+}
+
+static __attribute__((noinline)) int mutex_unlock_unusual(acre_mutex *m)
+{
+    int e = acre__cell_check(&m->cell, ACRE__MUTEX);
+    return e ? e : acre__cell_unlock(acre__self_get(), &m->cell);
+}
+
+static __attribute__((noinline)) int mutex_unlock_wake(acre_mutex *m)
+{
+    acre__wake(&m->cell.word, 1);
+    acre__announce_none(&acre__this_thread);
+    return 0;
+}
+
+/* The usual: a word without bits, of the cell that was taken last.  (A thread without a list has
+ * id 0 and nothing taken.) */
+int acre_mutex_unlock(acre_mutex *m)
+{
+    acre__self *s = &acre__this_thread;
+    if (__builtin_expect(acre__peek(&m->cell.tag) != ACRE__MUTEX ||
+                             acre__peek(&m->cell.word) != s->tid || !acre__list_last(s, &m->cell),
+                         0))
+        return mutex_unlock_unusual(m);
+    acre__announce(s, &m->cell.word);
+    acre__list_remove_last(s, &m->cell);
+    if (__builtin_expect(acre__swap(&m->cell.word, 0) & ACRE__W, 0))
+        return mutex_unlock_wake(m);
+    acre__announce_none(s);
+    return 0;
+}
+
+int acre_mutex_consistent(acre_mutex *m)
+{
+    int e = acre__cell_check(&m->cell, ACRE__MUTEX);
+    return e ? e : acre__cell_consistent(acre__self_get(), &m->cell);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* park.h: waiting: first spin, then sleep.
+ *
+ * Sleeping is on a futex word.  A sleeper looks again by itself every 50 ms: whoever should have
+ * woken it may have been killed between its store and its wake-up, and a woken thread that is
+ * killed before it acts takes the wake-up with it.  So a death costs a waiter 50 ms at most, never
+ * more.
+ *
+ * Spinning is worth while only when the other side runs on another processor.  Each thread learns
+ * whether its spinning pays: patience grows when it did, and halves when it slept after all.
+ *
+ * Deadlines are points of CLOCK_MONOTONIC; NULL is never.
+ */
+#ifndef ACRE_SYNC_PARK_H
+#define ACRE_SYNC_PARK_H
+
+#include "sync/self.h"
+
+#include <errno.h>
+#include <time.h>
+
+enum { ACRE__NAP_NS = 50 * 1000 * 1000, ACRE__WAKE_ALL = 0x7fffffff };
+
+/* Sleep while *word is `seen`: until woken, for a nap, or to the deadline. */
+void acre__park(const uint32_t *word, uint32_t seen, const struct timespec *deadline);
+
+/* Wake up to n sleepers of the word; how many. */
+uint32_t acre__wake(const uint32_t *word, uint32_t n);
+
+/* Whether the deadline is past. */
+bool acre__expired(const struct timespec *deadline);
+
+/* Spinning: `while (!done() && acre__spin(&spin)) ;`, then acre__spun(&spin, done()).  Looks come
+ * at growing distances, at most `longest` pauses: for an answer that is wanted soon, or for a lock,
+ * whose owner gets more done undisturbed. */
+enum { ACRE__SPIN_SOON = 4, ACRE__SPIN_LOCK = 64 };
+
+typedef struct acre__spinner {
+    acre__self *self;
+    uint32_t longest;
+    uint32_t used; /* pauses so far */
+} acre__spinner;
+
+static inline acre__spinner acre__spin_begin(uint32_t longest)
+{
+    return (acre__spinner){acre__self_get(), longest, 0};
+}
+
+/* Pause, longer each time; false: patience is at its end. */
+bool acre__spin(acre__spinner *spin);
+
+/* Remember whether it paid. */
+void acre__spun(acre__spinner *spin, bool paid);
+
+/* ---- events: something has changed, look again ----
+ *
+ * Bit 0: somebody sleeps.  The rest counts.  The one who changes the state calls signal afterwards:
+ * while nobody sleeps that costs a fence and a load.  The one who waits:
+ *
+ *     uint32_t seen = acre__event_look(e);
+ *     if (!ready())
+ *         acre__event_sleep(e, seen, deadline);
+ */
+typedef struct acre__event {
+    uint32_t word;
+} acre__event;
+
+/* Announce that this thread is going to sleep unless the state is right; look at the state after.
+ */
+uint32_t acre__event_look(acre__event *e);
+void acre__event_sleep(acre__event *e, uint32_t seen, const struct timespec *deadline);
+
+/* Wake up to n sleepers.  If there may be more, the bit stays, and those woken must signal the next
+ * if there is something left for it. */
+void acre__event_wake(acre__event *e, uint32_t n);
+
+static inline void acre__event_signal(acre__event *e, uint32_t n)
+{
+    acre__fence();
+    if (__builtin_expect(acre__peek(&e->word) & 1, 0))
+        acre__event_wake(e, n);
+}
+
+#endif
