@@ -5,6 +5,7 @@
 
 #include "alloc/heap.h"
 #include "segment/layout.h"
+#include "sync/file.h"
 #include <acre/segment.h>
 
 struct acre_segment {
@@ -27,23 +28,12 @@ static inline segment_header *segment_header_of(const acre_segment *s)
 int acre__format_write(segment_header *h, const acre_algorithm *a, size_t size, size_t capacity);
 int acre__format_check(const segment_header *copy, bool read_only, const acre_algorithm **a);
 
-/* source.c: descriptors and mappings. */
-typedef struct segment_file {
-    int fd;
-    int dir;          /* directory of the name; -1: the segment has no name */
-    char name[256];   /* in dir */
-    char temp[64];    /* in dir: its name until it is published; "": it is unnamed */
-} segment_file;
-
+/* source.c: files and mappings of each kind of source. */
 bool acre__source_has_file(enum acre_source source);
-/* Open the directory of a name and check the name.  ACRE_ENAME, ENAMETOOLONG, ENOENT, … */
-int acre__source_locate(segment_file *f, enum acre_source source, const char *name);
-int acre__source_create(segment_file *f, enum acre_source source, mode_t mode);
-int acre__source_publish(segment_file *f);
-int acre__source_open(segment_file *f, enum acre_source source, const acre_segment_options *o);
-void acre__source_close(segment_file *f);
-/* Reserve real memory for bytes [0, size).  ENOSPC, EFBIG. */
-int acre__source_reserve(int fd, size_t size);
+int acre__source_locate(acre__file *f, enum acre_source source, const char *name);
+int acre__source_create(acre__file *f, enum acre_source source, mode_t mode);
+int acre__source_publish(acre__file *f);
+int acre__source_open(acre__file *f, enum acre_source source, const acre_segment_options *o);
 /* Map `capacity` bytes, or less but at least `size` if address space is short. */
 int acre__source_map(acre_segment *s, size_t size, size_t capacity);
 

@@ -80,7 +80,7 @@ static int manager_grow(acre_segment *s, uint64_t size)
     segment_header *h = segment_header_of(s);
     if (size <= h->size)
         return 0;
-    int e = s->fd >= 0 ? acre__source_reserve(s->fd, size) : 0;
+    int e = s->fd >= 0 ? acre__file_reserve(s->fd, size) : 0;
     if (e)
         return e;
     acre_set64(&s->heap.region, &h->size, size);

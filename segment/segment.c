@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* segment.c: creating, opening, closing, removing segments. */
 #include "segment/internal.h"
+#include "sync/self.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,15 +33,18 @@ static acre_segment *segment_new(enum acre_source source, bool read_only)
     return s;
 }
 
-void acre_segment_close(acre_segment *s)
+int acre_segment_close(acre_segment *s)
 {
     if (!s)
-        return;
+        return 0;
+    if (acre__self_holds_in(s->base, s->window))
+        return EBUSY;
     if (s->base && s->source != ACRE_BUFFER)
         munmap(s->base, s->window);
     if (s->fd >= 0)
         close(s->fd);
     free(s);
+    return 0;
 }
 
 static void segment_attach(acre_segment *s, const acre_algorithm *a, uint64_t capacity)
@@ -106,12 +110,12 @@ static int segment_create_memory(acre_segment *s, const acre_segment_options *o,
     return e ? e : segment_fill(s, o, size, capacity);
 }
 
-static int segment_build_file(acre_segment *s, segment_file *f, const acre_segment_options *o,
+static int segment_build_file(acre_segment *s, acre__file *f, const acre_segment_options *o,
                               size_t size, size_t capacity)
 {
     int e = acre__source_create(f, s->source, o->mode);
     if (!e)
-        e = acre__source_reserve(f->fd, size);
+        e = acre__file_reserve(f->fd, size);
     if (e)
         return e;
     s->fd = f->fd;
@@ -124,13 +128,13 @@ static int segment_build_file(acre_segment *s, segment_file *f, const acre_segme
 static int segment_create_file(acre_segment *s, const char *name, const acre_segment_options *o,
                                size_t size, size_t capacity)
 {
-    segment_file f;
+    acre__file f;
     int e = acre__source_locate(&f, s->source, name);
     if (!e)
         e = segment_build_file(s, &f, o, size, capacity);
     if (s->fd >= 0)
         f.fd = -1; /* the handle's now */
-    acre__source_close(&f);
+    acre__file_close(&f);
     return e;
 }
 
@@ -197,14 +201,14 @@ static int segment_open_file(acre_segment *s, const char *name, const acre_segme
 {
     const acre_algorithm *a = NULL;
     segment_header copy;
-    segment_file f;
+    acre__file f;
     uint64_t room = 0;
     int e = acre__source_locate(&f, s->source, name);
     if (!e)
         e = acre__source_open(&f, s->source, o);
     s->fd = f.fd;
     f.fd = -1;
-    acre__source_close(&f);
+    acre__file_close(&f);
     if (!e)
         e = segment_read_header(s, &copy, &room);
     if (!e)
@@ -289,18 +293,18 @@ int acre_segment_open_or_create(acre_segment **out, enum acre_source source, con
 
 /* ---- removing ---- */
 
-static int segment_remove_file(segment_file *f)
+static int segment_remove_file(acre__file *f)
 {
     uint64_t magic = 0;
     if (pread(f->fd, &magic, sizeof magic, 0) != sizeof magic || magic != SEGMENT_MAGIC)
         return ACRE_EFORMAT;
-    return unlinkat(f->dir, f->name, 0) ? errno : 0;
+    return acre__file_unlink(f);
 }
 
 int acre_segment_remove(enum acre_source source, const char *name)
 {
     static const acre_segment_options look = {.read_only = true, .any_owner = true};
-    segment_file f;
+    acre__file f;
     if (source != ACRE_SHM && source != ACRE_FILE)
         return ENOTSUP;
     int e = acre__source_locate(&f, source, name);
@@ -308,6 +312,6 @@ int acre_segment_remove(enum acre_source source, const char *name)
         e = acre__source_open(&f, source, &look);
     if (!e)
         e = segment_remove_file(&f);
-    acre__source_close(&f);
+    acre__file_close(&f);
     return e;
 }

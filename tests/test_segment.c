@@ -3,6 +3,8 @@
  * creators (A-26, A-28, A-33, A-38, A-39, A-40). */
 #include "tests/support_heap.h"
 
+#include <acre/sync.h>
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -602,7 +604,7 @@ ACRE_TEST(segment, offsets_mean_the_same_in_two_mappings_A33)
     ACRE_CHECK(!acre_segment_address(s, SIZE_MAX) && !acre_segment_offset(s, NULL));
     acre_segment_close(t);
     acre_segment_close(s);
-    acre_segment_close(NULL);
+    ACRE_CHECK_EQUAL(acre_segment_close(NULL), 0);
 }
 
 /* A block allocated here is freed there. */
@@ -688,6 +690,30 @@ ACRE_TEST(segment, short_address_space_gives_a_smaller_window)
     acre_segment_close(s);
 }
 #endif
+
+/* ---- closing with a lock in it ---- */
+
+static void close_of_the_childs_mapping(void *s)
+{
+    ACRE_CHECK_EQUAL(acre_segment_close(s), 0); /* its parent holds, it does not */
+}
+
+ACRE_TEST(segment, close_is_refused_while_this_thread_holds_a_lock_in_it)
+{
+    acre_segment *s, *other;
+    ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_ANON, NULL, &defaults), 0);
+    ACRE_CHECK_EQUAL(acre_segment_create(&other, ACRE_ANON, NULL, &defaults), 0);
+    acre_mutex *m = acre_calloc(acre_segment_heap(s), 1, sizeof *m);
+    ACRE_CHECK(m);
+    ACRE_CHECK_EQUAL(acre_mutex_lock(m), 0);
+    ACRE_CHECK_EQUAL(acre_segment_close(other), 0);
+    ACRE_CHECK_EQUAL(acre_segment_close(s), EBUSY);
+    acre_test_run(close_of_the_childs_mapping, s);
+    ACRE_CHECK_EQUAL(acre_mutex_unlock(m), 0); /* all is as it was */
+    ACRE_CHECK_EQUAL(acre_segment_close(s), 0);
+}
+
+/* ---- a full file system ---- */
 
 /* A tmpfs of 1 MiB in a mount namespace of its own; exit 77: not permitted. */
 static void fill_the_file_system(void *arg)
