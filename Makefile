@@ -53,7 +53,8 @@ HAVE_BOOST := $(wildcard /usr/include/boost/interprocess/managed_external_buffer
 HAVE_GBENCH := $(wildcard /usr/include/benchmark/benchmark.h)
 
 PRODUCTS := $B/libacre.a $B/libacre.so $B/acre $B/libacre_record.so \
-            $(if $(HAVE_BOOST),$B/libacre_boost.so) $(if $(HAVE_GBENCH),$B/acre-bench)
+            $(if $(HAVE_BOOST),$B/libacre_boost.so $B/libacre_boost_sync.so) \
+            $(if $(HAVE_GBENCH),$B/acre-bench)
 
 # Short lines; V=1 shows the commands.
 comma := ,
@@ -124,6 +125,9 @@ $B/libacre_record.so: $(RECORD_SRC) $(wildcard traces/*.h traces/record/*.h)
 
 $B/libacre_boost.so: $B/bench/boost.o
 	$(call say,LD,$(CXX) -shared $(ALL_LDFLAGS) $^ -o $@ -lpthread)
+
+$B/libacre_boost_sync.so: $B/bench/boost_sync.o
+	$(call say,LD,$(CXX) -shared $(ALL_LDFLAGS) $^ -o $@ -lpthread -lrt)
 
 $B/acre: $(call obj,$(CLI_SRC)) $B/libacre_lab.a $B/libacre.a
 	$(call say,LD,$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LAB_LIBS))

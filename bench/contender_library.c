@@ -2,8 +2,9 @@
 /* contender_library.c: finding and loading what contenders need. */
 #include "bench/contender.h"
 
+#include "bench/library.h"
+
 #include <dlfcn.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,32 +32,13 @@ static bool library_found(const char *name)
            WEXITSTATUS(status) == 0;
 }
 
-/* Beside the executable, above it (tests lie deeper), as installed, or where libraries are. */
-static void *library_boost(void)
-{
-    static const char *const where[] = {"", "../", "../../", "../lib/acre/"};
-    char self[PATH_MAX], path[2 * PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n > 0) {
-        self[n] = '\0';
-        *strrchr(self, '/') = '\0';
-        for (size_t i = 0; i < sizeof where / sizeof *where; i++) {
-            snprintf(path, sizeof path, "%s/%s" LIBRARY_BOOST, self, where[i]);
-            void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-            if (library)
-                return library;
-        }
-    }
-    return dlopen(LIBRARY_BOOST, RTLD_NOW | RTLD_LOCAL);
-}
-
 const acre_engine *acre_contender_engine(const acre_contender *c)
 {
     static void *boost;
     if (c->family != ACRE_FAMILY_BOOST)
         return c->engine;
     if (!boost)
-        boost = library_boost();
+        boost = acre_library_load(LIBRARY_BOOST);
     acre_boost_engine_function *find;
     *(void **)&find = boost ? dlsym(boost, "acre_boost_engine") : NULL;
     return find ? find(c->name, c->options) : NULL;
