@@ -15,12 +15,6 @@ static uint32_t cell_spin(acre_cell *c)
     return seen;
 }
 
-/* Threads of other pid namespaces may have the same id; then the list decides. */
-static bool cell_held_by_me(const acre__self *s, const acre_cell *c, uint32_t seen)
-{
-    return (seen & ACRE__TID) == s->tid && acre__self_holds(s, c);
-}
-
 /* `waiters`: W if this thread has slept; others may still sleep, whom a plain word would make the
  * unlock forget. */
 static int cell_take(acre__self *s, acre_cell *c, uint32_t seen, uint32_t waiters)
@@ -35,7 +29,7 @@ static int cell_refuse(const acre__self *s, const acre_cell *c, uint32_t seen)
 {
     if ((seen & ACRE__TID) == ACRE__NEVER)
         return ENOTRECOVERABLE;
-    return acre__self_busy(s) || cell_held_by_me(s, c, seen) ? EDEADLK : 0;
+    return acre__self_busy(s) || acre__cell_mine(s, c) ? EDEADLK : 0;
 }
 
 /* A sleeper that leaves may have been given a wake-up meant for whoever still sleeps. */
@@ -71,8 +65,9 @@ int acre__cell_trylock(acre__self *s, acre_cell *c)
 
 int acre__cell_lock(acre__self *s, acre_cell *c, const struct timespec *deadline)
 {
+    struct timespec storage;
     uint32_t waiters = 0;
-    for (;;) {
+    for (deadline = acre__lock_deadline(deadline, &storage);;) {
         uint32_t seen = cell_spin(c);
         int e = cell_refuse(s, c, seen);
         if (e)
@@ -100,10 +95,9 @@ int acre__cell_consistent(acre__self *s, acre_cell *c)
 
 int acre__cell_unlock(acre__self *s, acre_cell *c)
 {
-    uint32_t word = acre__peek(&c->word);
-    if ((word & ACRE__TID) != s->tid)
+    if (!acre__cell_mine(s, c))
         return EPERM;
-    if (word & ACRE__D)
+    if (acre__peek(&c->word) & ACRE__D)
         acre__cell_release_as(s, c, ACRE__NEVER, ACRE__WAKE_ALL);
     else
         acre__cell_release(s, c);
@@ -136,8 +130,8 @@ int acre__tag_error(uint32_t found, uint32_t wanted)
     return (found & ~0xffu) == (wanted & ~0xffu) ? ACRE_ELAYOUT : ACRE_EOBJECT;
 }
 
-int acre__cell_stamp(acre_cell *c, uint32_t tag)
+int acre__tag_stamp(uint32_t *tag, uint32_t wanted)
 {
     uint32_t found = 0;
-    return acre__cas(&c->tag, &found, tag) ? 0 : acre__tag_error(found, tag);
+    return acre__cas(tag, &found, wanted) ? 0 : acre__tag_error(found, wanted);
 }

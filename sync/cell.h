@@ -63,10 +63,12 @@ static inline void acre__cell_release(acre__self *s, acre_cell *c)
     acre__cell_release_as(s, c, 0, 1);
 }
 
-/* Whether this thread holds it. */
+/* Whether this thread holds it.  Threads of other pid namespaces may have the same id; then the list
+ * decides. */
 static inline bool acre__cell_mine(const acre__self *s, const acre_cell *c)
 {
-    return (acre__peek(&c->word) & ACRE__TID) == s->tid && s->head;
+    return (acre__peek(&c->word) & ACRE__TID) == s->tid && s->head &&
+           (acre__list_last(s, c) || acre__self_holds(s, c));
 }
 
 /* What a lock returns that was not there for the taking at once.  0; EOWNERDEAD (taken; D stays in
@@ -92,12 +94,17 @@ int acre__cell_destroy(acre_cell *c, uint32_t tag);
 /* 0, or what is wrong with a tag that is not the wanted one. */
 int acre__tag_error(uint32_t found, uint32_t wanted);
 
-/* For cells whose all-zero state is valid: the first user stamps them. */
-int acre__cell_stamp(acre_cell *c, uint32_t tag);
+/* For objects whose all-zero state is valid: the first user stamps them. */
+int acre__tag_stamp(uint32_t *tag, uint32_t wanted);
+
+static inline int acre__tag_check(uint32_t *tag, uint32_t wanted)
+{
+    return __builtin_expect(acre__peek(tag) == wanted, 1) ? 0 : acre__tag_stamp(tag, wanted);
+}
 
 static inline int acre__cell_check(acre_cell *c, uint32_t tag)
 {
-    return __builtin_expect(acre__peek(&c->tag) == tag, 1) ? 0 : acre__cell_stamp(c, tag);
+    return acre__tag_check(&c->tag, tag);
 }
 
 #endif

@@ -4,9 +4,16 @@
  * 1979) with a bit for sleepers. */
 #include "sync/park.h"
 
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+enum {
+    PARK_PAUSES = 16,
+    PARK_YIELDS = 24,
+    PARK_DOZE_LEAST = 20 * 1000,
+    PARK_DOZE_MOST = 1000 * 1000
+};
 enum { PARK_PATIENCE_MAX = 256, PARK_PATIENCE_LEAST = 4, PARK_PROBE = 16 };
 
 #ifndef ACRE_EXPLORE
@@ -51,6 +58,59 @@ bool acre__expired(const struct timespec *deadline)
         return false;
     struct timespec now = park_in(0);
     return !park_before(&now, deadline);
+}
+
+static void park_nap(long ns, const struct timespec *deadline)
+{
+    struct timespec end = park_in(ns);
+    if (deadline && park_before(deadline, &end))
+        end = *deadline;
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL);
+}
+
+static long park_doze_ns(uint32_t naps)
+{
+    return naps < 6 ? (long)PARK_DOZE_LEAST << naps : PARK_DOZE_MOST;
+}
+
+void acre__doze(uint32_t *round, const struct timespec *deadline)
+{
+    uint32_t n = (*round)++;
+    if (n < PARK_PAUSES)
+        for (uint32_t i = 0; i <= n; i++)
+            acre__pause();
+    else if (n < PARK_YIELDS)
+        sched_yield();
+    else
+        park_nap(park_doze_ns(n - PARK_YIELDS), deadline);
+}
+
+/* ---- several words at once ---- */
+
+enum { PARK_ANY_MAX = 64, PARK_ANY_LOOK_NS = 1000 * 1000 };
+
+static long park_waitv(struct futex_waitv *v, size_t n, const struct timespec *deadline)
+{
+    struct timespec end = park_in(ACRE__NAP_NS);
+    if (deadline && park_before(deadline, &end))
+        end = *deadline;
+    return syscall(SYS_futex_waitv, v, n, 0, &end, CLOCK_MONOTONIC);
+}
+
+/* Refused for another reason than that there is no need to sleep: an old kernel, or a filter. */
+static bool park_unavailable(long result)
+{
+    return result < 0 && errno != EAGAIN && errno != ETIMEDOUT && errno != EINTR;
+}
+
+void acre__park_any(const acre__sleep *list, size_t n, const struct timespec *deadline)
+{
+    struct futex_waitv v[PARK_ANY_MAX] = {0};
+    for (size_t i = 0; i < n; i++)
+        v[i] = (struct futex_waitv){
+            .val = list[i].expected, .uaddr = (uintptr_t)list[i].word, .flags = FUTEX_32};
+    if (park_unavailable(park_waitv(v, n, deadline)))
+        park_nap(PARK_ANY_LOOK_NS, deadline);
 }
 
 #endif
@@ -100,13 +160,23 @@ void acre__event_sleep(acre__event *e, uint32_t seen, const struct timespec *dea
     acre__park(&e->word, seen, deadline);
 }
 
+/* Fewer were found than asked for, so nobody sleeps any more; who has gone to sleep since, trusting
+ * the bit, is woken to set it again. */
+static void park_none_left(acre__event *e, uint32_t seen)
+{
+    if (acre__cas(&e->word, &seen, seen + 1))
+        acre__wake(&e->word, ACRE__WAKE_ALL);
+}
+
+/* The bit goes in front of waking all, else it stays meanwhile: were it cleared first and set
+ * again, a second signal in between would wake nobody. */
 void acre__event_wake(acre__event *e, uint32_t n)
 {
-    uint32_t seen = acre__load(&e->word);
-    while (seen & 1)
-        if (acre__cas(&e->word, &seen, seen + 1)) {
-            if (acre__wake(&e->word, n) == n && n != ACRE__WAKE_ALL)
-                acre__or(&e->word, 1);
+    uint32_t step = n == ACRE__WAKE_ALL ? 1 : 2, seen = acre__load(&e->word);
+    do
+        if (!(seen & 1))
             return;
-        }
+    while (!acre__cas(&e->word, &seen, seen + step));
+    if (acre__wake(&e->word, n) < n && n != ACRE__WAKE_ALL)
+        park_none_left(e, seen + step);
 }

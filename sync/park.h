@@ -30,6 +30,25 @@ uint32_t acre__wake(const uint32_t *word, uint32_t n);
 /* Whether the deadline is past. */
 bool acre__expired(const struct timespec *deadline);
 
+/* A deadline that never comes, for waits to which acre_default_timeout() does not apply. */
+extern const struct timespec acre__for_ever;
+
+/* What a lock waits for: the deadline if there is one, else the process's default time-out. */
+const struct timespec *acre__lock_deadline(const struct timespec *deadline,
+                                           struct timespec *storage);
+
+/* Waiting without a word to sleep on.  Begins with `round` 0 and counts it: short pauses, then the
+ * rest of the time slice, then naps that grow to 1 ms, none beyond the deadline. */
+void acre__doze(uint32_t *round, const struct timespec *deadline);
+
+/* Sleep on n words (at most 64) at once, each while it is as expected: until one is woken, for a nap, or to the
+ * deadline. */
+typedef struct acre__sleep {
+    const uint32_t *word;
+    uint32_t expected;
+} acre__sleep;
+void acre__park_any(const acre__sleep *list, size_t n, const struct timespec *deadline);
+
 /* Spinning: `while (!done() && acre__spin(&spin)) ;`, then acre__spun(&spin, done()).  Looks come
  * at growing distances, at most `longest` pauses: for an answer that is wanted soon, or for a lock,
  * whose owner gets more done undisturbed. */
@@ -70,8 +89,7 @@ typedef struct acre__event {
 uint32_t acre__event_look(acre__event *e);
 void acre__event_sleep(acre__event *e, uint32_t seen, const struct timespec *deadline);
 
-/* Wake up to n sleepers.  If there may be more, the bit stays, and those woken must signal the next
- * if there is something left for it. */
+/* Wake up to n sleepers.  The bit stays until it is known that there are no more. */
 void acre__event_wake(acre__event *e, uint32_t n);
 
 static inline void acre__event_signal(acre__event *e, uint32_t n)
