@@ -157,9 +157,12 @@ int acre__file_open(acre__file *f, bool read_only, bool any_owner)
     return acre__file_check(f->fd, any_owner);
 }
 
+/* EPERM: another's file in a sticky directory. */
 int acre__file_unlink(const acre__file *f)
 {
-    return unlinkat(f->dir, f->name, 0) ? errno : 0;
+    if (unlinkat(f->dir, f->name, 0) == 0)
+        return 0;
+    return errno == EPERM ? EACCES : errno;
 }
 
 void acre__file_close(acre__file *f)

@@ -52,7 +52,7 @@ int acre__file_publish(acre__file *f);
 int acre__file_open(acre__file *f, bool read_only, bool any_owner);
 int acre__file_check(int fd, bool any_owner);
 
-/* Take the name away. */
+/* Take the name away.  ENOENT, EACCES. */
 int acre__file_unlink(const acre__file *f);
 /* Whatever is open. */
 void acre__file_close(acre__file *f);

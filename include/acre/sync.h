@@ -448,11 +448,12 @@ typedef struct acre_named_options {
     bool any_owner; /* open: accept another user's */
 } acre_named_options;
 
-/* EEXIST, EACCES, ENOSPC, ENFILE/EMFILE, ENAMETOOLONG, ACRE_ENAME, EINVAL (kind, count). */
+/* EEXIST, EACCES, ENOSPC, EFBIG, ENFILE/EMFILE, ENOMEM, ENAMETOOLONG, ACRE_ENAME, EINVAL (kind, count,
+ * mode; kinds without a count want 0).  An open object takes no descriptor. */
 ACRE_API int acre_named_create(acre_named **out, enum acre_kind kind, const char *name,
                                const acre_named_options *o);
 /* ENOENT, EACCES, ELOOP (symbolic link), ACRE_ETYPE (a directory …), ACRE_EOWNER, ACRE_EOBJECT (of
- * another kind, or foreign), ACRE_ELAYOUT, ACRE_ETRUNCATED. */
+ * another kind, or foreign), ACRE_ELAYOUT, ACRE_ETRUNCATED, ACRE_ECORRUPT (the header). */
 ACRE_API int acre_named_open(acre_named **out, enum acre_kind kind, const char *name,
                              const acre_named_options *o);
 /* Exactly one of several callers creates; *created (may be NULL) tells. */
@@ -460,10 +461,10 @@ ACRE_API int acre_named_open_or_create(acre_named **out, enum acre_kind kind, co
                                        const acre_named_options *o, bool *created);
 /* The object: an acre_mutex * and so on, valid until close. */
 ACRE_API void *acre_named_object(const acre_named *n);
-/* Unmap.  EBUSY: this thread holds it. */
+/* Unmap.  NULL is allowed.  EBUSY: this thread holds it. */
 ACRE_API int acre_named_close(acre_named *n);
-/* The name vanishes at once; who has it open keeps it.  ENOENT, EACCES, ACRE_EOBJECT (a file that is
- * no acre object is left alone). */
+/* The name vanishes at once; who has it open keeps it.  Any kind, damaged ones and queues too.
+ * ENOENT, EACCES, ACRE_EOBJECT (a file that is no acre object is left alone). */
 ACRE_API int acre_named_remove(const char *name);
 
 /* ================================ file lock ================================
