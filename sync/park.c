@@ -33,17 +33,31 @@ static bool park_before(const struct timespec *a, const struct timespec *b)
     return a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
 }
 
+/* The end of a sleep: the deadline, or the end of a nap. */
+static struct timespec park_end(const struct timespec *deadline)
+{
+    struct timespec end = park_in(ACRE__NAP_NS);
+    return deadline && park_before(deadline, &end) ? *deadline : end;
+}
+
 void acre__park(const uint32_t *word, uint32_t seen, const struct timespec *deadline)
 {
-    static const struct timespec nap = {.tv_nsec = ACRE__NAP_NS};
-    if (!deadline) {
-        syscall(SYS_futex, word, FUTEX_WAIT, seen, &nap, NULL, 0);
-        return;
-    }
-    struct timespec end = park_in(ACRE__NAP_NS);
-    if (park_before(deadline, &end))
-        end = *deadline;
+    struct timespec end = park_end(deadline);
     syscall(SYS_futex, word, FUTEX_WAIT_BITSET, seen, &end, NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+/* Kernels before 5.16 cannot wait for two words: then a change of the upper half alone that comes
+ * just before falling asleep is seen at the end of the nap. */
+void acre__park_both(const uint64_t *pair, uint64_t seen, const struct timespec *deadline)
+{
+    const uint32_t *half = (const uint32_t *)pair;
+    struct timespec end = park_end(deadline);
+    struct futex_waitv wait[2] = {
+        {.val = (uint32_t)seen, .uaddr = (uintptr_t)half, .flags = FUTEX_32},
+        {.val = seen >> 32, .uaddr = (uintptr_t)(half + 1), .flags = FUTEX_32},
+    };
+    if (syscall(SYS_futex_waitv, wait, 2, 0, &end, CLOCK_MONOTONIC) < 0 && errno == ENOSYS)
+        acre__park(half, (uint32_t)seen, deadline);
 }
 
 uint32_t acre__wake(const uint32_t *word, uint32_t n)

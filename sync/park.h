@@ -24,6 +24,10 @@ enum { ACRE__NAP_NS = 50 * 1000 * 1000, ACRE__WAKE_ALL = 0x7fffffff };
 /* Sleep while *word is `seen`: until woken, for a nap, or to the deadline. */
 void acre__park(const uint32_t *word, uint32_t seen, const struct timespec *deadline);
 
+/* Sleep while *pair, both halves, is `seen`; woken by acre__wake() of the lower half.  For a word
+ * that may be the same again while what it belongs to has changed. */
+void acre__park_both(const uint64_t *pair, uint64_t seen, const struct timespec *deadline);
+
 /* Wake up to n sleepers of the word; how many. */
 uint32_t acre__wake(const uint32_t *word, uint32_t n);
 

@@ -40,6 +40,7 @@ typedef struct acre__self {
     uint32_t tid;
     uint32_t patience; /* how long it pays to spin before sleeping, in pauses; see park.c */
     uint32_t probe;    /* sleeps since patience ran out */
+    uint32_t place;    /* as a reader: where it found room last */
     uint64_t id;       /* random, never 0: unique over processes, namespaces and time */
     acre_cell anchor;  /* word 0: nobody's */
 } acre__self;

@@ -72,7 +72,12 @@ ACRE_API void acre_default_timeout(uint64_t ns);
  *          rw lock         object               of the owner
  */
 typedef struct acre_cell {
-    uint32_t word, mode;
+    __extension__ union {
+        __extension__ struct {
+            uint32_t word, mode;
+        };
+        uint64_t both; /* word in the lower half */
+    };
     uint64_t id;
     uint32_t tag, count;
     uint64_t back, next; /* next: an address in the owner's process, nobody else's business */
