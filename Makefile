@@ -66,7 +66,7 @@ say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@' &&) $(2)
 .DELETE_ON_ERROR:
 .PHONY: all deps-build deps-test deps-compare test check examples layers headers-check format \
         check-asan check-asan-clang check-tsan check-valgrind fuzz coverage compare bench plots \
-        traces install clean help crash
+        traces install clean help crash explore
 
 # ---- the jobs of a newcomer ----
 compare: deps-compare  ## main job: replay the bundled traces on everything, rank, write build/report/
@@ -145,6 +145,18 @@ $B/plain/%.o: tests/%.c
 $B/plain/test_%: $B/plain/test_%.o $(SUPPORT_SRC:tests/%.c=$B/plain/%.o) $B/libacre_lab.a $B/libacre.a
 	$(call say,LD,$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LAB_LIBS))
 
+# The schedule explorer: sync/ with other atomics; its coroutines and sanitizers do not go together.
+EXPLORE_OBJ := $(patsubst %.c,$B/explore/%.o,$(wildcard sync/*.c tests/explore/*.c))
+EXPLORE_CFLAGS := -std=gnu11 $(COMMON) $(WARN_C) -O2 -g -U_FORTIFY_SOURCE \
+                  -DACRE_EXPLORE='"tests/explore/atomic_explore.h"'
+$B/explore/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$(CC) $(EXPLORE_CFLAGS) -c $< -o $@)
+$B/tests/explore: $(EXPLORE_OBJ)
+	@mkdir -p $(@D)
+	$(call say,LD,$(CC) $^ -o $@ -lpthread)
+$B/tests/test_explore: | $B/tests/explore
+
 $B/examples/%: $B/examples/%.o $B/libacre.a
 	$(call say,LD,$(CC) $(ALL_LDFLAGS) $^ -o $@ -lpthread)
 
@@ -179,6 +191,9 @@ coverage:  ## lines and branches that the tests reach (gcovr): build/coverage.tx
 	@tools/install-packages.sh $(PACKAGES_TEST) gcovr
 	@$(MAKE) --no-print-directory VARIANT=coverage check
 	gcovr -r . --object-directory build/coverage -e 'tests/.*' -e 'build/.*' --txt build/coverage.txt && tail -n 4 build/coverage.txt
+
+explore: $B/tests/explore  ## run small programs on sync/ under every schedule, with deaths (G=group)
+	$B/tests/explore $(G)
 
 layers:  ## check who includes whom
 	@tools/check-layers.sh
