@@ -32,14 +32,15 @@ static int cell_refuse(const acre__self *s, const acre_cell *c, uint32_t seen)
     return acre__self_busy(s) || acre__cell_mine(s, c) ? EDEADLK : 0;
 }
 
-/* A sleeper that leaves may have been given a wake-up meant for whoever still sleeps. */
-static int cell_give_up(acre_cell *c, uint32_t waiters)
+/* Whether a sleeper may leave: it may have been given a wake-up meant for whoever still sleeps, so
+ * the owner must be told that somebody does.  No: the lock is free by now, take it. */
+static bool cell_give_up(acre_cell *c, uint32_t waiters)
 {
     uint32_t seen = acre__peek(&c->word);
     while (waiters && !acre__ownerless(seen) && !(seen & ACRE__W))
         if (acre__cas(&c->word, &seen, seen | ACRE__W))
-            break;
-    return ETIMEDOUT;
+            return true;
+    return !acre__ownerless(seen);
 }
 
 static void cell_sleep(acre_cell *c, uint32_t seen, const struct timespec *deadline)
@@ -78,10 +79,11 @@ int acre__cell_lock(acre__self *s, acre_cell *c, const struct timespec *deadline
                 return e;
             continue;
         }
-        if (acre__expired(deadline))
-            return cell_give_up(c, waiters);
-        cell_sleep(c, seen, deadline);
-        waiters = ACRE__W;
+        if (!acre__expired(deadline)) {
+            cell_sleep(c, seen, deadline);
+            waiters = ACRE__W;
+        } else if (cell_give_up(c, waiters))
+            return ETIMEDOUT;
     }
 }
 
