@@ -32,15 +32,20 @@ static int cell_refuse(const acre__self *s, const acre_cell *c, uint32_t seen)
     return acre__self_busy(s) || acre__cell_mine(s, c) ? EDEADLK : 0;
 }
 
+bool acre__cell_announce_sleeper(acre_cell *c)
+{
+    uint32_t seen = acre__peek(&c->word);
+    while (!acre__ownerless(seen))
+        if (seen & ACRE__W || acre__cas(&c->word, &seen, seen | ACRE__W))
+            return true;
+    return false;
+}
+
 /* Whether a sleeper may leave: it may have been given a wake-up meant for whoever still sleeps, so
  * the owner must be told that somebody does.  No: the lock is free by now, take it. */
 static bool cell_give_up(acre_cell *c, uint32_t waiters)
 {
-    uint32_t seen = acre__peek(&c->word);
-    while (waiters && !acre__ownerless(seen) && !(seen & ACRE__W))
-        if (acre__cas(&c->word, &seen, seen | ACRE__W))
-            return true;
-    return !acre__ownerless(seen);
+    return waiters ? acre__cell_announce_sleeper(c) : !acre__ownerless(acre__peek(&c->word));
 }
 
 static void cell_sleep(acre_cell *c, uint32_t seen, const struct timespec *deadline)

@@ -63,8 +63,8 @@ static inline void acre__cell_release(acre__self *s, acre_cell *c)
     acre__cell_release_as(s, c, 0, 1);
 }
 
-/* Whether this thread holds it.  Threads of other pid namespaces may have the same id; then the list
- * decides. */
+/* Whether this thread holds it.  Threads of other pid namespaces may have the same id; then the
+ * list decides. */
 static inline bool acre__cell_mine(const acre__self *s, const acre_cell *c)
 {
     return (acre__peek(&c->word) & ACRE__TID) == s->tid && s->head &&
@@ -76,6 +76,9 @@ static inline bool acre__cell_mine(const acre__self *s, const acre_cell *c)
  */
 int acre__cell_trylock(acre__self *s, acre_cell *c);
 int acre__cell_lock(acre__self *s, acre_cell *c, const struct timespec *deadline);
+
+/* If it is owned set W, so that its release wakes somebody.  false: it is ownerless. */
+bool acre__cell_announce_sleeper(acre_cell *c);
 
 /* By its owner: 0, or EINVAL if nothing is to be healed. */
 int acre__cell_consistent(acre__self *s, acre_cell *c);
@@ -105,6 +108,17 @@ static inline int acre__tag_check(uint32_t *tag, uint32_t wanted)
 static inline int acre__cell_check(acre_cell *c, uint32_t tag)
 {
     return acre__tag_check(&c->tag, tag);
+}
+
+/* The usual lock: of this kind, free, by a thread that has locked before.  false: it was not usual,
+ * nothing has happened.  A leaf without spills: each store in front of an atomic operation costs.
+ */
+static inline bool acre__cell_lock_usual(acre_cell *c, uint32_t tag)
+{
+    acre__self *s = &acre__this_thread;
+    uint32_t free = 0;
+    return s->head && acre__peek(&c->tag) == tag && !acre__self_busy(s) &&
+           acre__cell_claim(s, c, &free, s->tid);
 }
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* mutex.c: acre_mutex, a robust cell and nothing more. */
 #include "sync/kinds.h"
+#include "sync/wait.h"
 
 void acre_mutex_init(acre_mutex *m)
 {
@@ -19,23 +20,18 @@ static __attribute__((noinline)) int mutex_lock_unusual(acre_mutex *m,
     return e ? e : acre__cell_lock(acre__self_get(), &m->cell, deadline);
 }
 
-/* A leaf without spills: each store in front of an atomic operation costs. */
-static inline bool mutex_lock_usual(acre_mutex *m)
-{
-    acre__self *s = &acre__this_thread;
-    uint32_t free = 0;
-    return s->head && acre__peek(&m->cell.tag) == ACRE__MUTEX && !acre__self_busy(s) &&
-           acre__cell_claim(s, &m->cell, &free, s->tid);
-}
-
 int acre_mutex_lock_until(acre_mutex *m, const struct timespec *deadline)
 {
-    return __builtin_expect(mutex_lock_usual(m), 1) ? 0 : mutex_lock_unusual(m, deadline);
+    return __builtin_expect(acre__cell_lock_usual(&m->cell, ACRE__MUTEX), 1)
+               ? 0
+               : mutex_lock_unusual(m, deadline);
 }
 
 int acre_mutex_lock(acre_mutex *m)
 {
-    return __builtin_expect(mutex_lock_usual(m), 1) ? 0 : mutex_lock_unusual(m, NULL);
+    return __builtin_expect(acre__cell_lock_usual(&m->cell, ACRE__MUTEX), 1)
+               ? 0
+               : mutex_lock_unusual(m, NULL);
 }
 
 int acre_mutex_trylock(acre_mutex *m)
@@ -78,4 +74,36 @@ int acre_mutex_consistent(acre_mutex *m)
 {
     int e = acre__cell_check(&m->cell, ACRE__MUTEX);
     return e ? e : acre__cell_consistent(acre__self_get(), &m->cell);
+}
+
+/* ---- for acre_wait_any() ---- */
+
+/* Not recoverable is ready: a lock would not wait. */
+static bool mutex_ready(void *object)
+{
+    const acre_mutex *m = object;
+    uint32_t seen = acre__load(&m->cell.word);
+    return acre__ownerless(seen) || (seen & ACRE__TID) == ACRE__NEVER;
+}
+
+static const uint32_t *mutex_prepare(void *object, uint32_t *expected)
+{
+    acre_mutex *m = object;
+    acre__cell_announce_sleeper(&m->cell);
+    *expected = acre__load(&m->cell.word) | ACRE__W;
+    return &m->cell.word;
+}
+
+/* The wake-up of an unlock goes to one, and it took W with it. */
+static void mutex_leave(void *object)
+{
+    acre_mutex *m = object;
+    if (!acre__cell_announce_sleeper(&m->cell))
+        acre__wake(&m->cell.word, 1);
+}
+
+acre_waitable acre_mutex_waitable(acre_mutex *m)
+{
+    static const struct acre__wait_methods methods = {mutex_ready, mutex_prepare, mutex_leave};
+    return (acre_waitable){m, acre__cell_check(&m->cell, ACRE__MUTEX) ? NULL : &methods};
 }

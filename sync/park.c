@@ -79,7 +79,7 @@ static void park_nap(long ns, const struct timespec *deadline)
     struct timespec end = park_in(ns);
     if (deadline && park_before(deadline, &end))
         end = *deadline;
-    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL);
+    syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL); /* not cancelled */
 }
 
 static long park_doze_ns(uint32_t naps)
@@ -125,6 +125,21 @@ void acre__park_any(const acre__sleep *list, size_t n, const struct timespec *de
             .val = list[i].expected, .uaddr = (uintptr_t)list[i].word, .flags = FUTEX_32};
     if (park_unavailable(park_waitv(v, n, deadline)))
         park_nap(PARK_ANY_LOOK_NS, deadline);
+}
+
+#else /* the explorer sleeps on one word; other waits look again after each pause */
+
+void acre__doze(uint32_t *round, const struct timespec *deadline)
+{
+    (void)deadline;
+    ++*round;
+    acre__pause();
+}
+
+void acre__park_any(const acre__sleep *list, size_t n, const struct timespec *deadline)
+{
+    (void)list, (void)n, (void)deadline;
+    acre__pause();
 }
 
 #endif

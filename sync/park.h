@@ -45,8 +45,8 @@ const struct timespec *acre__lock_deadline(const struct timespec *deadline,
  * rest of the time slice, then naps that grow to 1 ms, none beyond the deadline. */
 void acre__doze(uint32_t *round, const struct timespec *deadline);
 
-/* Sleep on n words (at most 64) at once, each while it is as expected: until one is woken, for a nap, or to the
- * deadline. */
+/* Sleep on n words (at most 64) at once, each while it is as expected: until one is woken, for a
+ * nap, or to the deadline. */
 typedef struct acre__sleep {
     const uint32_t *word;
     uint32_t expected;
