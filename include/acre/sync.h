@@ -381,9 +381,9 @@ enum { ACRE_BARRIER_MAX = 1 << 12 };
 
 typedef struct acre_barrier {
     uint32_t event, tag;
-    uint32_t members, complete; /* complete: all have joined once */
+    uint32_t members, first; /* first: all places before it have arrived, or are nobody's */
     acre_cell lock;
-    uint32_t round, broken;     /* broken: a member died in this round */
+    uint32_t round, broken; /* see sync/barrier.c */
     acre_cell member[];
 } acre_barrier;
 
