@@ -146,13 +146,16 @@ $B/plain/test_%: $B/plain/test_%.o $(SUPPORT_SRC:tests/%.c=$B/plain/%.o) $B/liba
 	$(call say,LD,$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LAB_LIBS))
 
 # The schedule explorer: sync/ with other atomics; its coroutines and sanitizers do not go together.
-EXPLORE_OBJ := $(patsubst %.c,$B/explore/%.o,$(wildcard sync/*.c tests/explore/*.c))
+explore_obj = $(patsubst %.c,$B/explore/%.o,$(wildcard $(1)))
 EXPLORE_CFLAGS := -std=gnu11 $(COMMON) $(WARN_C) -O2 -g -U_FORTIFY_SOURCE \
                   -DACRE_EXPLORE='"tests/explore/atomic_explore.h"'
 $B/explore/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$(CC) $(EXPLORE_CFLAGS) -c $< -o $@)
-$B/tests/explore: $(EXPLORE_OBJ)
+$B/explore/libsync.a: $(call explore_obj,sync/*.c)
+	@rm -f $@
+	$(call say,AR,$(AR) rcs $@ $^)
+$B/tests/explore: $(call explore_obj,tests/explore/*.c) $B/explore/libsync.a
 	@mkdir -p $(@D)
 	$(call say,LD,$(CC) $^ -o $@ -lpthread)
 $B/tests/test_explore: | $B/tests/explore

@@ -17,6 +17,7 @@ void acre__explore_pause(void);
     acre__explore_point(p, writes, __FILE__ ":" EXPLORE__LINE(__LINE__) " " op args)
 
 #define acre__load(p) (EXPLORE__POINT(p, false, "load ", #p), __atomic_load_n(p, __ATOMIC_SEQ_CST))
+#define acre__load_full(p) acre__load(p)
 #define acre__peek(p) (EXPLORE__POINT(p, false, "peek ", #p), __atomic_load_n(p, __ATOMIC_SEQ_CST))
 #define acre__store(p, v)                                                                          \
     (EXPLORE__POINT(p, true, "store ", #p), __atomic_store_n(p, v, __ATOMIC_SEQ_CST))

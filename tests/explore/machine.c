@@ -14,6 +14,7 @@ enum {
     MACHINE_TID = 100,
     MACHINE_NAPS = 40,
     MACHINE_ENTRIES = 100,
+    MACHINE_WORDS = 4,
     MACHINE_DIE = 99
 };
 
@@ -23,8 +24,9 @@ typedef struct machine_thread {
     acre__self self;
     struct robust_list_head head;
     machine_state state;
-    bool started, dying, late; /* late: its deadline has passed */
-    const uint32_t *word;      /* asleep on */
+    bool started, dying, late;           /* late: its deadline has passed */
+    const uint32_t *word[MACHINE_WORDS]; /* asleep on */
+    size_t words;
     unsigned since;
     bool timed;
     void (*body)(void);
@@ -236,12 +238,12 @@ static __attribute__((noreturn)) void machine_die(void)
 
 /* ---- points ---- */
 
-/* Nobody else's business, so no point for others to run; but the links of the robust list are
- * copied from cells, by reads that are no points. */
-static bool machine_private(const volatile void *p)
+/* A place for others to run.  The links of the robust list are private, but copied from cells by
+ * reads that are no points. */
+static bool machine_shared(const volatile void *p)
 {
-    const machine_thread *t = &machine_threads[machine_current];
-    return (uintptr_t)p - (uintptr_t)t < sizeof *t && p != &t->self.anchor.next;
+    return (uintptr_t)p - (uintptr_t)explore_memory < sizeof explore_memory ||
+           p == &machine_threads[machine_current].self.anchor.next;
 }
 
 static void machine_preempt(unsigned to)
@@ -274,7 +276,7 @@ void acre__explore_point(const volatile void *address, bool writes, const char *
     if (++machine_result->steps > EXPLORE_STEPS)
         machine_fail("livelock: no end");
     if (machine_going)
-        machine_choose(!machine_private(address), writes);
+        machine_choose(machine_shared(address), writes);
     if (machine_trace && (machine_going || machine_current == MACHINE_LAST))
         printf("      %u  %s\n", machine_current, where);
 }
@@ -289,18 +291,56 @@ void acre__explore_pause(void)
 
 /* ---- futexes and time ---- */
 
-void acre__park(const uint32_t *word, uint32_t seen, const struct timespec *deadline)
+static void machine_sleep(const acre__sleep *list, size_t n, const struct timespec *deadline)
 {
     machine_thread *t = &machine_threads[machine_current];
-    acre__explore_point(word, true, "park");
-    if (*word != seen || (deadline && t->late) || (deadline && deadline->tv_sec == 0))
+    bool same = true;
+    acre__explore_point(list[0].word, true, "park");
+    for (size_t i = 0; i < n; i++)
+        same &= *list[i].word == list[i].expected;
+    if (!same || (deadline && (t->late || deadline->tv_sec == 0)))
         return;
+    for (t->words = 0; t->words < n; t->words++)
+        t->word[t->words] = list[t->words].word;
     t->state = MACHINE_ASLEEP;
-    t->word = word;
     t->since = machine_result->steps;
-    t->timed = deadline != NULL;
+    t->timed = deadline && deadline->tv_sec == explore_soon.tv_sec;
     machine_leave();
-    acre__explore_point(word, true, "returns from park");
+    acre__explore_point(list[0].word, true, "returns from park");
+}
+
+void acre__park(const uint32_t *word, uint32_t seen, const struct timespec *deadline)
+{
+    acre__park_any(&(acre__sleep){word, seen}, 1, deadline);
+}
+
+void acre__park_both(const uint64_t *pair, uint64_t seen, const struct timespec *deadline)
+{
+    const uint32_t *half = (const uint32_t *)pair;
+    acre__sleep both[2] = {{half, (uint32_t)seen}, {half + 1, (uint32_t)(seen >> 32)}};
+    acre__park_any(both, 2, deadline);
+}
+
+void acre__park_any(const acre__sleep *list, size_t n, const struct timespec *deadline)
+{
+    if (n > MACHINE_WORDS)
+        machine_fail("asleep on too many words");
+    machine_sleep(list, n, deadline);
+}
+
+void acre__doze(uint32_t *round, const struct timespec *deadline)
+{
+    (void)deadline;
+    ++*round;
+    acre__explore_pause();
+}
+
+static bool machine_asleep_on(const machine_thread *t, const uint32_t *word)
+{
+    for (size_t i = 0; t->state == MACHINE_ASLEEP && i < t->words; i++)
+        if (t->word[i] == word)
+            return true;
+    return false;
 }
 
 static machine_thread *machine_first_asleep(const uint32_t *word)
@@ -308,7 +348,7 @@ static machine_thread *machine_first_asleep(const uint32_t *word)
     machine_thread *first = NULL;
     for (unsigned i = 0; i < MACHINE_ALL; i++) {
         machine_thread *t = &machine_threads[i];
-        if (t->state == MACHINE_ASLEEP && t->word == word && (!first || t->since < first->since))
+        if (machine_asleep_on(t, word) && (!first || t->since < first->since))
             first = t;
     }
     return first;
@@ -333,8 +373,8 @@ uint32_t acre__wake(const uint32_t *word, uint32_t n)
 bool acre__expired(const struct timespec *deadline)
 {
     machine_thread *t = &machine_threads[machine_current];
-    if (!deadline || deadline->tv_sec == 0)
-        return deadline != NULL;
+    if (!deadline || deadline->tv_sec != explore_soon.tv_sec)
+        return deadline && deadline->tv_sec == 0;
     if (!t->late && machine_going && machine_preemptions < machine_scenario->preemptions &&
         explore_choose(2, false)) {
         machine_preemptions++;

@@ -100,6 +100,7 @@ static void dekker_looks_first(void)
 static void cell_lock_and_leave(void)
 {
     acre__self *s = acre__self_get();
+    section_may_write(&get()->section);
     int e = acre__cell_lock(s, &get()->cell, NULL);
     in_section(e);
     acre__cell_consistent(s, &get()->cell);
@@ -110,6 +111,7 @@ static void cell_lock_and_leave(void)
 static void cell_named_after_it_is_taken(void)
 {
     acre__self *s = acre__self_get();
+    section_may_write(&get()->section);
     uint32_t free = 0;
     if (acre__cas(&get()->cell.word, &free, s->tid)) {
         acre__announce(s, &get()->cell.word);
@@ -122,6 +124,7 @@ static void cell_named_after_it_is_taken(void)
 static void cell_unlinked_after_it_is_free(void)
 {
     acre__self *s = acre__self_get();
+    section_may_write(&get()->section);
     int e = acre__cell_lock(s, &get()->cell, NULL);
     in_section(e);
     acre__cell_consistent(s, &get()->cell);
@@ -140,6 +143,7 @@ static void cell_unlinked_after_it_is_free(void)
 static void cell_unnamed_before_the_wake(void)
 {
     acre__self *s = acre__self_get();
+    section_may_write(&get()->section);
     uint32_t free = 0;
     if (!acre__cell_claim(s, &get()->cell, &free, s->tid))
         return;

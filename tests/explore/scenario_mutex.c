@@ -42,6 +42,7 @@ static void in_section(acre_mutex *m, int e)
 
 static void lock_once(void)
 {
+    section_may_write(&get()->section);
     in_section(&get()->mutex, acre_mutex_lock(&get()->mutex));
 }
 
@@ -53,6 +54,7 @@ static void lock_twice(void)
 
 static void lock_timed(void)
 {
+    section_may_write(&get()->section);
     int e = acre_mutex_lock_until(&get()->mutex, &explore_soon);
     if (e == ETIMEDOUT)
         return;
@@ -61,6 +63,7 @@ static void lock_timed(void)
 
 static void try_once(void)
 {
+    section_may_write(&get()->section);
     int e = acre_mutex_trylock(&get()->mutex);
     if (e != EBUSY)
         in_section(&get()->mutex, e);
@@ -80,6 +83,7 @@ static void lock_nested(void)
 /* Given back in the order of taking, not as a stack. */
 static void lock_crosswise(void)
 {
+    section_may_write(&get()->section);
     int second = acre_mutex_lock(&get()->second), e = acre_mutex_lock(&get()->mutex);
     section_enter(&get()->section, e);
     section_leave(&get()->section);
@@ -110,6 +114,7 @@ static void finish_with_second(void)
 
 static void lock_without_healing(void)
 {
+    section_may_write(&get()->section);
     int e = acre_mutex_lock(&get()->mutex);
     if (e == ENOTRECOVERABLE) {
         EXPLORE_CHECK(explore_has_died());
