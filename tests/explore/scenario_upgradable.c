@@ -7,6 +7,7 @@ typedef struct state {
     acre_upgradable lock;
     section section;
     uint32_t upgradable; /* who holds it upgradably + 1 */
+    uint32_t has_read;   /* futex */
 } state;
 
 static state *get(void)
@@ -142,6 +143,25 @@ static void promote_timed(void)
                     ETIMEDOUT);
 }
 
+/* A reader that was kept out meanwhile is let in at once: this thread waits for it. */
+static void promote_timed_then_wait(void)
+{
+    take_upgradable();
+    section_may_write(&get()->section);
+    int e = acre_upgradable_unlock_upgradable_and_lock_until(lock(), &explore_soon);
+    while (e && acre__load(&get()->has_read) == 0)
+        acre__park(&get()->has_read, 0, NULL);
+    after_promotion(e, ETIMEDOUT);
+}
+
+static void read_twice(void)
+{
+    read_once();
+    read_once();
+    acre__store(&get()->has_read, 1);
+    acre__wake(&get()->has_read, ACRE__WAKE_ALL);
+}
+
 static void promote_tried(void)
 {
     take_upgradable();
@@ -229,6 +249,8 @@ static const explore_scenario scenarios[] = {
     EXPLORE_ALL("promotion, writer, one dies", 2, 1, 0, begin, finish, promote, write_once),
     EXPLORE_ALL("two promotions, one dies", 2, 1, 0, begin, finish, promote, promote),
     EXPLORE_ALL("promotion gives up, reader", 4, 0, 0, begin, finish, promote_timed, read_once),
+    EXPLORE_ALL("promotion gives up, waits for reader", 3, 0, 0, begin, finish,
+                promote_timed_then_wait, read_twice),
     EXPLORE_ALL("promotion gives up, two readers", 2, 0, 0, begin, finish, promote_timed, read_once,
                 read_once),
     EXPLORE_ALL("promotion gives up, reader, one dies", 2, 1, 0, begin, finish, promote_timed,
