@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* explore.h: runs small programs of 2–3 threads under every schedule, and kills one anywhere.
+/* explore.h: runs small programs of 2–4 threads under every schedule, and kills one anywhere.
  *
  * sync/'s real sources are compiled with atomic_explore.h in place of the processor's atomics, and
  * its threads are coroutines of one thread.  Each access to a shared word is a point where the
  * explorer chooses: go on, let another thread run (a preemption), or die.  A schedule is the list
  * of choices; the next one is made by changing the last choice that has an alternative, and running
  * the program again from the start.  So all schedules with up to `preemptions` preemptions and
- * `deaths` deaths are seen, once each.  Programs of three threads are run with random choices
- * besides.
+ * `deaths` deaths are seen, once each.  Programs of three and four threads are run with random
+ * choices besides.
  *
  * The kernel is played: futexes with queues, the walk of the robust list by a thread that dies (as
  * kernel/futex does it, one entry after the other, others running in between).  Naps and deadlines:
@@ -24,7 +24,7 @@
 
 #include "sync/kinds.h"
 
-enum { EXPLORE_THREADS = 3, EXPLORE_STEPS = 4000, EXPLORE_MEMORY = 1 << 16 };
+enum { EXPLORE_THREADS = 4, EXPLORE_STEPS = 4000, EXPLORE_MEMORY = 1 << 16 };
 
 enum {
     EXPLORE_SLOW = 1,  /* left out of a short run */

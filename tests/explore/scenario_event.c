@@ -105,6 +105,8 @@ static const explore_scenario scenarios[] = {
     EXPLORE_ALL("two at once, two takers", 3, 0, 0, NULL, finish_empty, put_two_at_once, take_one,
                 take_one),
     EXPLORE_ALL("two putters", 3, 0, 0, NULL, finish_empty, put_one, put_one, take_two),
+    EXPLORE_ALL("two putters, two takers", 2, 0, 0, NULL, finish_empty, put_one, put_one, take_one,
+                take_one),
     EXPLORE_RANDOM("two putters, at random", 100000, 0, 0, NULL, finish_empty, put_one, put_two,
                    take_three),
     EXPLORE_ALL("heap's lock", 4, 0, 0, NULL, finish_robust, lock_robust, lock_robust),
