@@ -20,7 +20,8 @@
 #else
 
 #define acre__load(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define acre__load_full(p) __atomic_load_n(p, __ATOMIC_SEQ_CST) /* not before an earlier swap, cas … */
+#define acre__load_full(p)                                                                         \
+    __atomic_load_n(p, __ATOMIC_SEQ_CST)                   /* not before an earlier swap, cas … */
 #define acre__peek(p) __atomic_load_n(p, __ATOMIC_RELAXED) /* a hint, checked later */
 #define acre__store(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define acre__put(p, v)                                                                            \

@@ -22,7 +22,10 @@ static int cell_take(acre__self *s, acre_cell *c, uint32_t seen, uint32_t waiter
     uint32_t value = s->tid | (seen & (ACRE__W | ACRE__D)) | waiters;
     if (!acre__cell_claim(s, c, &seen, value))
         return EAGAIN;
-    return seen & ACRE__D ? EOWNERDEAD : 0;
+    if (!(seen & ACRE__D))
+        return 0;
+    s->unhealed++;
+    return EOWNERDEAD;
 }
 
 static int cell_refuse(const acre__self *s, const acre_cell *c, uint32_t seen)
@@ -97,6 +100,7 @@ int acre__cell_consistent(acre__self *s, acre_cell *c)
     if (!acre__cell_mine(s, c) || !(acre__peek(&c->word) & ACRE__D))
         return EINVAL;
     acre__and(&c->word, ~ACRE__D);
+    s->unhealed--;
     return 0;
 }
 

@@ -53,20 +53,13 @@ static __attribute__((noinline)) int mutex_unlock_wake(acre_mutex *m)
     return 0;
 }
 
-/* The usual: a word without bits, of the cell that was taken last.  (A thread without a list has
- * id 0 and nothing taken.) */
 int acre_mutex_unlock(acre_mutex *m)
 {
-    acre__self *s = &acre__this_thread;
-    if (__builtin_expect(acre__peek(&m->cell.tag) != ACRE__MUTEX ||
-                             acre__peek(&m->cell.word) != s->tid || !acre__list_last(s, &m->cell),
-                         0))
+    if (__builtin_expect(!acre__cell_unlockable(&m->cell), 0))
         return mutex_unlock_unusual(m);
-    acre__announce(s, &m->cell.word);
-    acre__list_remove_last(s, &m->cell);
-    if (__builtin_expect(acre__swap(&m->cell.word, 0) & ACRE__W, 0))
+    if (__builtin_expect(acre__cell_unlock_usual(&m->cell) & ACRE__W, 0))
         return mutex_unlock_wake(m);
-    acre__announce_none(s);
+    acre__announce_none(&acre__this_thread);
     return 0;
 }
 

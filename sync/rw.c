@@ -79,20 +79,22 @@ static int rw_trylock_sharable(acre__self *s, acre__rw *m)
 
 /* ---- exclusive ---- */
 
-int acre__rw_finish(acre__rw *m, const struct timespec *deadline)
+int acre__rw_wait_exclusive(acre__rw *m, const struct timespec *deadline)
 {
-    if (acre__rw_drain(m, deadline) != 0) {
-        acre__rw_disown(acre__self_get(), m, 0);
-        return ETIMEDOUT;
-    }
-    acre__store(&m->owner.mode, (uint32_t)RW_EXCLUSIVE);
-    return 0;
+    acre__self *s = acre__self_get();
+    acre__rw_intend(s, m, RW_WANT);
+    int e = acre__rw_drain(m, deadline);
+    if (e)
+        acre__rw_disown(s, m, 0);
+    else
+        acre__rw_intend(s, m, RW_EXCLUSIVE);
+    return e;
 }
 
 static int rw_lock_exclusive(acre__self *s, acre__rw *m, const struct timespec *deadline)
 {
     int e = acre__rw_own(s, m, RW_WANT, deadline);
-    return e ? e : acre__rw_finish(m, deadline);
+    return e ? e : acre__rw_wait_exclusive(m, deadline);
 }
 
 static int rw_trylock_exclusive(acre__self *s, acre__rw *m)
@@ -101,7 +103,7 @@ static int rw_trylock_exclusive(acre__self *s, acre__rw *m)
     if (e)
         return e;
     if (!acre__rw_read_on(m, RW_NOBODY)) {
-        acre__rw_turn(m, RW_EXCLUSIVE);
+        acre__rw_turn(s, m, RW_EXCLUSIVE);
         return 0;
     }
     acre__rw_disown(s, m, 0);
@@ -190,7 +192,7 @@ int acre__rw_consistent(acre__rw *m, uint32_t tag)
     enum acre_mode asked = acre__peek(&m->owner.count);
     if (asked == ACRE_SHARABLE)
         return acre__rw_share(s, m);
-    acre__rw_turn(m, asked == ACRE_UPGRADABLE ? RW_UPGRADABLE : RW_EXCLUSIVE);
+    acre__rw_turn(s, m, asked == ACRE_UPGRADABLE ? RW_UPGRADABLE : RW_EXCLUSIVE);
     return 0;
 }
 

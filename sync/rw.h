@@ -22,10 +22,17 @@
  * Killed where?  The kernel marks the owner's word, or the reader's.
  *    reader, anywhere               its cell counts as free
  *    WANT, TRY, UPGRADABLE          nothing was written: the owner counts as free
- *    EXCLUSIVE                      the next in any mode takes the owner's word with D: it holds
+ *    EXCLUSIVE                      the next in any mode takes the owner's word with D, and holds
  *                                   exclusively until it says that all is consistent
  *    promotion, demotion            two cells may be held for a moment, each is marked
  * Sleepers: on the owner's word who waits for it, on a reader's word the writer that waits for it.
+ *
+ * Who finds the lock free is EXCLUSIVE at once, and turns to WANT only if it finds readers: that
+ * spares a store.  So EXCLUSIVE may stand beside readers for a few instructions, and whoever takes
+ * over from a dead one waits for them first.
+ *
+ * A reader's cell keeps in its upper half who read there last, so that the compare-and-swap that
+ * takes it also tells that the place is still this thread's.
  *
  * Source: the two-flag entry is Dekker's (E. W. Dijkstra, «Cooperating sequential processes»,
  * 1965); readers' flags of their own are those of «big reader» locks (W. C. Hsieh, W. E. Weihl,
@@ -100,8 +107,10 @@ bool acre__rw_inherit(acre__self *s, acre__rw *m, uint64_t dead);
 /* Give it up, leaving `both`. */
 void acre__rw_disown(acre__self *s, acre__rw *m, uint64_t both);
 
-/* By the owner: go over to another mode; who sleeps is woken to look. */
-void acre__rw_turn(acre__rw *m, enum rw_mode mode);
+/* By the owner: go over to another mode, healed; who sleeps is woken to look.  (intend: nothing has
+ * become free, so sleepers sleep on.) */
+void acre__rw_turn(acre__self *s, acre__rw *m, enum rw_mode mode);
+void acre__rw_intend(acre__self *s, acre__rw *m, enum rw_mode mode);
 
 /* Wait until nobody with write intent or rights is there that was seen as `both`. */
 void acre__rw_await_owner(acre__rw *m, uint64_t both, const struct timespec *deadline);
@@ -137,8 +146,8 @@ int acre__rw_unlock(acre__rw *m, uint32_t tag, enum acre_mode mode);
 int acre__rw_consistent(acre__rw *m, uint32_t tag);
 int acre__rw_destroy(acre__rw *m, uint32_t tag);
 
-/* The owner waits as WANT: until the readers are out, then EXCLUSIVE; or gives up. */
-int acre__rw_finish(acre__rw *m, const struct timespec *deadline);
+/* The owner waits, as WANT, until the readers are out, then it is EXCLUSIVE; or it gives up. */
+int acre__rw_wait_exclusive(acre__rw *m, const struct timespec *deadline);
 
 /* Whether this thread is the owner in this mode, or inherited when asking for it. */
 bool acre__rw_holds(const acre__self *s, const acre__rw *m, enum acre_mode mode);
@@ -149,42 +158,46 @@ int acre__rw_demote(acre__rw *m, uint32_t tag, enum acre_mode from, enum acre_mo
 int acre__rw_promote(acre__rw *m, uint32_t tag, const struct timespec *deadline);
 int acre__rw_try_promote(acre__rw *m, uint32_t tag, enum acre_mode from, enum acre_mode to);
 
-/* ---- the usual case, without spills ---- */
+/* ---- the usual case: see mutex.c for what it leaves out, and why ---- */
+
+static inline void rw_remember(acre__self *s, const acre__rw *m, enum rw_mode mode)
+{
+    s->owned = (uintptr_t)&m->owner | mode;
+}
 
 static inline bool rw_ready(const acre__self *s, const acre__rw *m, uint32_t tag)
 {
-    return s->head && acre__peek(&m->owner.tag) == tag && !acre__self_busy(s);
+    return acre__peek(&m->owner.tag) == tag && !acre__self_busy(s);
 }
 
 static inline bool rw_own_usual(acre__rw *m, uint32_t tag, enum rw_mode mode)
 {
     acre__self *s = &acre__this_thread;
     uint64_t free = 0;
-    return rw_ready(s, m, tag) && rw_owner_claim(s, m, &free, rw_both(s->tid, mode));
+    if (!rw_ready(s, m, tag) || !rw_owner_claim(s, m, &free, rw_both(s->tid, mode)))
+        return false;
+    rw_remember(s, m, mode);
+    return true;
 }
 
-/* After owning it as WANT.  Few places are marked: as many as threads have read. */
+/* After owning it as EXCLUSIVE.  Few places are marked: as many as threads have read. */
 static inline int rw_finish_usual(acre__rw *m, const struct timespec *deadline)
 {
     uint64_t places = acre__load_full(&m->places);
     for (; __builtin_expect(places != 0, 0); places &= places - 1)
         if (!acre__ownerless(acre__load_full(&m->reader[__builtin_ctzll(places)].cell.word)))
-            return acre__rw_finish(m, deadline);
-    acre__store(&m->owner.mode, (uint32_t)RW_EXCLUSIVE);
+            return acre__rw_wait_exclusive(m, deadline);
     return 0;
 }
 
-/* Nobody has slept on the word, and it is the cell that was taken last. */
-static inline bool rw_disown_usual(acre__rw *m, uint32_t tag, enum rw_mode mode)
+static inline bool rw_disown_usual(acre__rw *m, enum rw_mode mode)
 {
     acre__self *s = &acre__this_thread;
-    if (acre__peek(&m->owner.tag) != tag || !acre__list_last(s, &m->owner) ||
-        acre__peek(&m->owner.both) != rw_both(s->tid, mode))
+    if (!acre__list_last(s, &m->owner) || s->owned != ((uintptr_t)&m->owner | mode))
         return false;
-    acre__announce(s, &m->owner.word);
+    acre__announce_again(s, &m->owner.word);
     acre__list_remove_last(s, &m->owner);
-    uint64_t old = acre__swap(&m->owner.both, (uint64_t)0);
-    if (__builtin_expect(old & ACRE__W, 0))
+    if (__builtin_expect(acre__swap(&m->owner.both, (uint64_t)0) & ACRE__W, 0))
         acre__wake(&m->owner.word, ACRE__WAKE_ALL);
     acre__announce_none(s);
     return true;
@@ -194,29 +207,30 @@ static inline bool rw_enter_usual(acre__rw *m, uint32_t tag)
 {
     acre__self *s = &acre__this_thread;
     acre_cell *c = &m->reader[s->place].cell;
-    uint32_t free = 0;
-    if (!rw_ready(s, m, tag) || acre__peek(&m->owner.both) != 0 || acre__peek(&c->id) != s->id ||
-        !acre__cell_claim(s, c, &free, s->tid))
+    uint64_t first = s->anchor.next, free = rw_both(0, (uint32_t)s->id);
+    if (!rw_ready(s, m, tag))
         return false;
-    if (__builtin_expect(acre__peek(&c->id) != s->id, 0)) /* another was here meanwhile */
-        acre__put(&c->id, s->id);
+    acre__announce(s, &c->word);
+    if (!acre__cas(&c->both, &free, free | s->tid)) {
+        acre__announce_none(s);
+        return false;
+    }
+    acre__list_add(s, c, first);
     if (__builtin_expect(acre__load_full(&m->owner.both) == 0, 1))
         return true;
     acre__cell_release_as(s, c, 0, ACRE__WAKE_ALL);
     return false;
 }
 
-static inline bool rw_leave_usual(acre__rw *m, uint32_t tag)
+static inline bool rw_leave_usual(acre__rw *m)
 {
     acre__self *s = &acre__this_thread;
     acre_cell *c = &m->reader[s->place].cell;
-    if (acre__peek(&m->owner.tag) != tag || !acre__list_last(s, c) || acre__peek(&c->id) != s->id ||
-        acre__peek(&c->word) != s->tid)
+    if (!acre__list_last(s, c))
         return false;
-    acre__announce(s, &c->word);
+    acre__announce_again(s, &c->word);
     acre__list_remove_last(s, c);
-    uint32_t old = acre__swap(&c->word, 0u);
-    if (__builtin_expect(old & ACRE__W, 0))
+    if (__builtin_expect(acre__swap(&c->word, 0u) & ACRE__W, 0))
         acre__wake(&c->word, ACRE__WAKE_ALL);
     acre__announce_none(s);
     return true;

@@ -31,39 +31,32 @@ int acre__rw_demote(acre__rw *m, uint32_t tag, enum acre_mode from, enum acre_mo
         return e;
     if (to == ACRE_SHARABLE)
         return acre__rw_share(s, m);
-    acre__rw_turn(m, RW_UPGRADABLE);
+    acre__rw_turn(s, m, RW_UPGRADABLE);
     return 0;
 }
 
 /* ---- from upgradable to exclusive ---- */
 
-/* Unlike turn() this keeps the sleepers asleep: nothing has become free. */
-static void change_intend(acre__rw *m, enum rw_mode mode)
-{
-    uint64_t both = acre__peek(&m->owner.both);
-    while (!acre__cas(&m->owner.both, &both, rw_both(rw_word(both), mode)))
-        ;
-}
-
 int acre__rw_promote(acre__rw *m, uint32_t tag, const struct timespec *deadline)
 {
-    int e = change_check(acre__self_get(), m, tag, ACRE_UPGRADABLE);
+    acre__self *s = acre__self_get();
+    int e = change_check(s, m, tag, ACRE_UPGRADABLE);
     if (e)
         return e;
-    change_intend(m, RW_WANT);
+    acre__rw_intend(s, m, RW_WANT);
     e = acre__rw_drain(m, deadline);
     if (e)
-        acre__rw_turn(m, RW_UPGRADABLE); /* wakes the readers that were kept out */
+        acre__rw_turn(s, m, RW_UPGRADABLE); /* wakes the readers that were kept out */
     else
-        change_intend(m, RW_EXCLUSIVE);
+        acre__rw_intend(s, m, RW_EXCLUSIVE);
     return e;
 }
 
-static int change_try_upgradable(acre__rw *m)
+static int change_try_upgradable(acre__self *s, acre__rw *m)
 {
-    change_intend(m, RW_TRY);
+    acre__rw_intend(s, m, RW_TRY);
     bool read = acre__rw_read_on(m, RW_NOBODY);
-    acre__rw_turn(m, read ? RW_UPGRADABLE : RW_EXCLUSIVE);
+    acre__rw_turn(s, m, read ? RW_UPGRADABLE : RW_EXCLUSIVE);
     return read ? EBUSY : 0;
 }
 
@@ -84,7 +77,7 @@ static int change_try_exclusive(acre__self *s, acre__rw *m, uint32_t place)
         acre__rw_disown(s, m, 0);
         return EBUSY;
     }
-    acre__rw_turn(m, RW_EXCLUSIVE);
+    acre__rw_turn(s, m, RW_EXCLUSIVE);
     acre__rw_leave(s, m, place);
     return 0;
 }
@@ -109,5 +102,5 @@ int acre__rw_try_promote(acre__rw *m, uint32_t tag, enum acre_mode from, enum ac
         from == ACRE_UPGRADABLE ? change_check(s, m, tag, from) : acre__cell_check(&m->owner, tag);
     if (e)
         return e;
-    return from == ACRE_UPGRADABLE ? change_try_upgradable(m) : change_try_sharable(s, m, to);
+    return from == ACRE_UPGRADABLE ? change_try_upgradable(s, m) : change_try_sharable(s, m, to);
 }

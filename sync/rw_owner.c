@@ -20,8 +20,12 @@ static int owner_take(acre__self *s, acre__rw *m, uint64_t seen, enum rw_mode mo
     uint32_t word = s->tid | (rw_word(seen) & ACRE__W) | waiters | (dead ? ACRE__D : 0);
     if (!rw_owner_claim(s, m, &seen, rw_both(word, dead ? RW_EXCLUSIVE : mode)))
         return EAGAIN;
+    s->owned = 0;
+    if (!dead)
+        return 0;
     acre__put(&m->owner.count, (uint32_t)ACRE_EXCLUSIVE);
-    return dead ? EOWNERDEAD : 0;
+    s->unhealed++;
+    return EOWNERDEAD;
 }
 
 bool acre__rw_inherit(acre__self *s, acre__rw *m, uint64_t dead)
@@ -97,16 +101,33 @@ void acre__rw_disown(acre__self *s, acre__rw *m, uint64_t both)
     acre__announce(s, &m->owner.word);
     acre__list_remove(s, &m->owner);
     uint64_t old = acre__swap(&m->owner.both, both);
+    if (old & ACRE__D)
+        s->unhealed--;
     if (old & ACRE__W)
         acre__wake(&m->owner.word, ACRE__WAKE_ALL);
     acre__announce_none(s);
 }
 
-void acre__rw_turn(acre__rw *m, enum rw_mode mode)
+/* What was before. */
+static uint64_t owner_change(acre__self *s, acre__rw *m, uint32_t bits, enum rw_mode mode)
 {
     uint64_t both = acre__peek(&m->owner.both);
-    while (!acre__cas(&m->owner.both, &both, rw_both(rw_word(both) & ~(ACRE__W | ACRE__D), mode)))
+    s->owned = 0;
+    while (!acre__cas(&m->owner.both, &both, rw_both(rw_word(both) & ~bits, mode)))
         ;
+    return both;
+}
+
+void acre__rw_intend(acre__self *s, acre__rw *m, enum rw_mode mode)
+{
+    owner_change(s, m, 0, mode);
+}
+
+void acre__rw_turn(acre__self *s, acre__rw *m, enum rw_mode mode)
+{
+    uint64_t both = owner_change(s, m, ACRE__W | ACRE__D, mode);
+    if (both & ACRE__D)
+        s->unhealed--;
     if (both & ACRE__W)
         acre__wake(&m->owner.word, ACRE__WAKE_ALL);
 }

@@ -16,13 +16,16 @@ static void reader_mark(acre__rw *m, uint32_t place)
 static bool reader_take(acre__self *s, acre__rw *m, uint32_t place, bool foreign)
 {
     acre_cell *c = &m->reader[place].cell;
-    uint64_t id = acre__peek(&c->id);
-    uint32_t seen = acre__peek(&c->word);
-    if ((id && id != s->id && !foreign) || !acre__ownerless(seen))
+    uint64_t first = s->anchor.next, seen = acre__peek(&c->both);
+    uint32_t id = rw_mode(seen), mine = (uint32_t)s->id;
+    if ((id && id != mine && !foreign) || !acre__ownerless(rw_word(seen)))
         return false;
-    if (!acre__cell_claim(s, c, &seen, s->tid))
+    acre__announce(s, &c->word);
+    if (!acre__cas(&c->both, &seen, rw_both(s->tid, mine))) {
+        acre__announce_none(s);
         return false;
-    acre__put(&c->id, s->id);
+    }
+    acre__list_add(s, c, first);
     reader_mark(m, place);
     s->place = place;
     return true;
@@ -47,7 +50,7 @@ uint32_t acre__rw_place(const acre__self *s, acre__rw *m)
 {
     for (uint32_t i = 0, at = s->place; i < ACRE_READERS; i++, at = (at + 1) % ACRE_READERS) {
         const acre_cell *c = &m->reader[at].cell;
-        if ((acre__peek(&c->word) & ACRE__TID) == s->tid && acre__peek(&c->id) == s->id)
+        if ((acre__peek(&c->word) & ACRE__TID) == s->tid && acre__self_holds(s, c))
             return at;
     }
     return RW_NOBODY;

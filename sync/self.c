@@ -22,15 +22,18 @@ static void *self_entry(uint64_t pointer)
 
 #ifndef ACRE_EXPLORE
 
-__thread acre__self acre__this_thread;
+/* Of a thread that has not met the kernel's list yet: it sends the usual way to the unusual one. */
+static struct robust_list_head self_nobody = {.list_op_pending = (struct robust_list *)1};
+
+__thread acre__self acre__this_thread = {.head = &self_nobody};
 
 static __thread struct robust_list_head self_own_head;
 
 static void self_forget(void) /* in a forked child: another thread id, and it owns nothing */
 {
-    if (acre__this_thread.head)
+    if (acre__this_thread.tid)
         acre__announce_none(&acre__this_thread);
-    acre__this_thread = (acre__self){0};
+    acre__this_thread = (acre__self){.head = &self_nobody};
 }
 
 /* A library's constructor, so that it is there before the first fork. */
@@ -79,6 +82,7 @@ acre__self *acre__self_meet(void)
     syscall(SYS_get_robust_list, 0, &head, &size);
     s->tid = (uint32_t)syscall(SYS_gettid);
     s->id = self_random();
+    s->place = (uint32_t)(s->id >> 32) % ACRE_READERS;
     s->head = head && head->futex_offset == SELF_OFFSET ? head : self_register();
     self_anchor(s);
     return s;
@@ -106,7 +110,7 @@ bool acre__self_holds(const acre__self *s, const acre_cell *c)
 bool acre__self_holds_in(const void *start, size_t size)
 {
     const acre__self *s = &acre__this_thread;
-    return s->head && self_any(s, start, size);
+    return s->tid && self_any(s, start, size);
 }
 
 void acre__list_remove_inner(acre__self *s, acre_cell *c)

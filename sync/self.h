@@ -36,11 +36,13 @@
 #include <stddef.h>
 
 typedef struct acre__self {
-    struct robust_list_head *head; /* NULL before the thread's first lock */
-    uint32_t tid;
+    struct robust_list_head *head; /* before the thread's first lock one that looks busy */
+    uint32_t tid;                  /* 0 before it */
     uint32_t patience; /* how long it pays to spin before sleeping, in pauses; see park.c */
     uint32_t probe;    /* sleeps since patience ran out */
+    uint32_t unhealed; /* cells it holds whose owner before had died */
     uint32_t place;    /* as a reader: where it found room last */
+    uintptr_t owned;   /* address of the rw owner's cell that was taken last, plus its mode; or 0 */
     uint64_t id;       /* random, never 0: unique over processes, namespaces and time */
     acre_cell anchor;  /* word 0: nobody's */
 } acre__self;
@@ -59,7 +61,7 @@ acre__self *acre__self_meet(void);
 static inline acre__self *acre__self_get(void)
 {
     acre__self *s = &acre__this_thread;
-    return __builtin_expect(s->head != NULL, 1) ? s : acre__self_meet();
+    return __builtin_expect(s->tid != 0, 1) ? s : acre__self_meet();
 }
 
 /* The entry that belongs to a futex word: libc's and acre's cells are laid out alike. */
@@ -70,6 +72,14 @@ static inline void acre__announce(acre__self *s, uint32_t *word)
 {
     acre__order();
     acre__put((uintptr_t *)&s->head->list_op_pending, (uintptr_t)word + ACRE__ENTRY);
+    acre__order();
+}
+
+/* The same for a cell that this thread holds: mostly it is still named. */
+static inline void acre__announce_again(acre__self *s, uint32_t *word)
+{
+    if (__builtin_expect((uintptr_t)s->head->list_op_pending != (uintptr_t)word + ACRE__ENTRY, 0))
+        acre__announce(s, word);
     acre__order();
 }
 

@@ -17,7 +17,7 @@ int acre_sharable_destroy(acre_sharable *m)
 
 int acre_sharable_lock_until(acre_sharable *m, const struct timespec *deadline)
 {
-    if (__builtin_expect(rw_own_usual(&m->rw, ACRE__SHARABLE, RW_WANT), 1))
+    if (__builtin_expect(rw_own_usual(&m->rw, ACRE__SHARABLE, RW_EXCLUSIVE), 1))
         return rw_finish_usual(&m->rw, deadline);
     return acre__rw_lock(&m->rw, ACRE__SHARABLE, ACRE_EXCLUSIVE, deadline);
 }
@@ -34,7 +34,7 @@ int acre_sharable_trylock(acre_sharable *m)
 
 int acre_sharable_unlock(acre_sharable *m)
 {
-    if (__builtin_expect(rw_disown_usual(&m->rw, ACRE__SHARABLE, RW_EXCLUSIVE), 1))
+    if (__builtin_expect(rw_disown_usual(&m->rw, RW_EXCLUSIVE), 1))
         return 0;
     return acre__rw_unlock(&m->rw, ACRE__SHARABLE, ACRE_EXCLUSIVE);
 }
@@ -58,7 +58,7 @@ int acre_sharable_trylock_sharable(acre_sharable *m)
 
 int acre_sharable_unlock_sharable(acre_sharable *m)
 {
-    if (__builtin_expect(rw_leave_usual(&m->rw, ACRE__SHARABLE), 1))
+    if (__builtin_expect(rw_leave_usual(&m->rw), 1))
         return 0;
     return acre__rw_unlock(&m->rw, ACRE__SHARABLE, ACRE_SHARABLE);
 }

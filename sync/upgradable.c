@@ -19,7 +19,7 @@ int acre_upgradable_destroy(acre_upgradable *m)
 
 int acre_upgradable_lock_until(acre_upgradable *m, const struct timespec *deadline)
 {
-    if (__builtin_expect(rw_own_usual(&m->rw, ACRE__UPGRADABLE, RW_WANT), 1))
+    if (__builtin_expect(rw_own_usual(&m->rw, ACRE__UPGRADABLE, RW_EXCLUSIVE), 1))
         return rw_finish_usual(&m->rw, deadline);
     return acre__rw_lock(&m->rw, ACRE__UPGRADABLE, ACRE_EXCLUSIVE, deadline);
 }
@@ -36,7 +36,7 @@ int acre_upgradable_trylock(acre_upgradable *m)
 
 int acre_upgradable_unlock(acre_upgradable *m)
 {
-    if (__builtin_expect(rw_disown_usual(&m->rw, ACRE__UPGRADABLE, RW_EXCLUSIVE), 1))
+    if (__builtin_expect(rw_disown_usual(&m->rw, RW_EXCLUSIVE), 1))
         return 0;
     return acre__rw_unlock(&m->rw, ACRE__UPGRADABLE, ACRE_EXCLUSIVE);
 }
@@ -62,7 +62,7 @@ int acre_upgradable_trylock_sharable(acre_upgradable *m)
 
 int acre_upgradable_unlock_sharable(acre_upgradable *m)
 {
-    if (__builtin_expect(rw_leave_usual(&m->rw, ACRE__UPGRADABLE), 1))
+    if (__builtin_expect(rw_leave_usual(&m->rw), 1))
         return 0;
     return acre__rw_unlock(&m->rw, ACRE__UPGRADABLE, ACRE_SHARABLE);
 }
@@ -88,7 +88,7 @@ int acre_upgradable_trylock_upgradable(acre_upgradable *m)
 
 int acre_upgradable_unlock_upgradable(acre_upgradable *m)
 {
-    if (__builtin_expect(rw_disown_usual(&m->rw, ACRE__UPGRADABLE, RW_UPGRADABLE), 1))
+    if (__builtin_expect(rw_disown_usual(&m->rw, RW_UPGRADABLE), 1))
         return 0;
     return acre__rw_unlock(&m->rw, ACRE__UPGRADABLE, ACRE_UPGRADABLE);
 }
