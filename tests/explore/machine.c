@@ -230,7 +230,7 @@ static __attribute__((noreturn)) void machine_die(void)
     machine_result->died = true;
     machine_victims |= 1u << machine_current;
     t->dying = true;
-    if (t->self.head)
+    if (t->self.tid)
         machine_walk();
     machine_end();
     __builtin_unreachable();
