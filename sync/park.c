@@ -127,21 +127,6 @@ void acre__park_any(const acre__sleep *list, size_t n, const struct timespec *de
         park_nap(PARK_ANY_LOOK_NS, deadline);
 }
 
-#else /* the explorer sleeps on one word; other waits look again after each pause */
-
-void acre__doze(uint32_t *round, const struct timespec *deadline)
-{
-    (void)deadline;
-    ++*round;
-    acre__pause();
-}
-
-void acre__park_any(const acre__sleep *list, size_t n, const struct timespec *deadline)
-{
-    (void)list, (void)n, (void)deadline;
-    acre__pause();
-}
-
 #endif
 
 /* ---- spinning ---- */
