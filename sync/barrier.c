@@ -232,13 +232,14 @@ static int barrier_arrive(acre__self *s, acre_barrier *b, uint32_t i, uint32_t *
     return 0;
 }
 
-/* Too late: it has not arrived, unless everybody has meanwhile. */
+/* Too late: it has not arrived, unless the round is over meanwhile.  (Deaths were looked for on
+ * arriving and after each nap.) */
 static int barrier_withdraw(acre__self *s, acre_barrier *b, uint32_t i, uint32_t round)
 {
     int e = barrier_lock(s, b);
     if (e)
         return e;
-    bool over = barrier_look(b) || barrier_round(b) != round;
+    bool over = barrier_round(b) != round;
     if (!over) {
         acre__put(&b->member[i].mode, 0u);
         barrier_look_from(b, i);

@@ -62,8 +62,18 @@ int acre_condition_notify_all(acre_condition *c)
 
 /* ---- waiting ---- */
 
+/* Watch for a notification that comes soon. */
+static void condition_spin(acre_condition *c, uint32_t seen)
+{
+    acre__spinner spin = acre__spin_begin(ACRE__SPIN_SOON);
+    while (acre__peek(&c->event) == seen && acre__spin(&spin))
+        ;
+    acre__spun(&spin, acre__peek(&c->event) != seen);
+}
+
 static int condition_sleep(acre_condition *c, uint32_t seen, const struct timespec *deadline)
 {
+    condition_spin(c, seen);
     while (acre__load(&c->event) == seen) {
         if (acre__expired(deadline))
             return ETIMEDOUT;

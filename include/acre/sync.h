@@ -302,7 +302,8 @@ ACRE_API void acre_guard_end(acre_guard *g);
  * Works with each of the mutexes above, held in any mode by the caller; waiters of one condition
  * may use different ones.  A wait may return without a notification: always test in a loop.  A waiter
  * or notifier that dies harms nobody: a notification that went to a dead waiter reaches another
- * within 50 ms.  All zero is a valid condition. */
+ * within 50 ms.  A recursive mutex is given up however often it is locked, and is locked as often
+ * when the wait returns.  All zero is a valid condition. */
 typedef struct acre_condition {
     uint32_t event, tag;
     uint64_t reserved;
@@ -373,9 +374,10 @@ ACRE_API uint32_t acre_permits_free(const acre_permits *p);
 /* ================================ barrier, once ================================ */
 
 /* n members (threads) meet.  Each joins once, then waits in every round, then leaves.  The first
- * round begins when all n have joined.  If a member dies or leaves, the round goes on without it:
- * after a death the others' wait returns ACRE_EPEER in that round, and the barrier is one smaller
- * from then on until somebody joins in the dead one's place.
+ * round begins when all n have joined.  If a member dies or leaves, the round goes on without it, at
+ * once or within 50 ms: after a death the others' wait returns ACRE_EPEER in that round (in the first
+ * one also if it died before it), and the barrier is one smaller from then on until somebody joins in
+ * the dead one's place; who joins takes part in the round that is going on.
  * Lies in acre_barrier_size(n) bytes, 8-aligned. */
 enum { ACRE_BARRIER_MAX = 1 << 12 };
 
