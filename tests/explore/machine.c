@@ -406,13 +406,15 @@ acre__self *acre__self_meet(void)
 
 static void machine_prepare(unsigned i, void (*body)(void))
 {
+    static struct robust_list_head nobody = {.list_op_pending =
+                                                 (struct robust_list *)1}; /* self.c */
     static ucontext_t fresh;
     static bool known;
     machine_thread *t = &machine_threads[i];
     if (!known)
         getcontext(&fresh);
     known = true;
-    t->self = (acre__self){0};
+    t->self = (acre__self){.head = &nobody};
     t->state = body ? MACHINE_READY : MACHINE_ENDED;
     t->started = t->dying = t->late = t->timed = false;
     t->body = body;
