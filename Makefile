@@ -42,6 +42,7 @@ LAB_SRC    := $(wildcard traces/*.c bench/*.c)
 RECORD_SRC := $(wildcard traces/record/*.c)
 CLI_SRC    := $(wildcard cli/*.c)
 MICRO_SRC  := $(wildcard bench/micro/*.c)
+SYNC_BENCH_SRC := $(wildcard bench/sync/*.c)
 TEST_SRC   := $(wildcard tests/test_*.c)
 SUPPORT_SRC := $(wildcard tests/support*.c)
 EXAMPLE_SRC := $(wildcard examples/*.c)
@@ -54,7 +55,7 @@ HAVE_GBENCH := $(wildcard /usr/include/benchmark/benchmark.h)
 
 PRODUCTS := $B/libacre.a $B/libacre.so $B/acre $B/libacre_record.so \
             $(if $(HAVE_BOOST),$B/libacre_boost.so $B/libacre_boost_sync.so) \
-            $(if $(HAVE_GBENCH),$B/acre-bench)
+            $(if $(HAVE_GBENCH),$B/acre-bench $B/bench-sync)
 
 # Short lines; V=1 shows the commands.
 comma := ,
@@ -134,6 +135,9 @@ $B/acre: $(call obj,$(CLI_SRC)) $B/libacre_lab.a $B/libacre.a
 
 $B/acre-bench: $(call obj,$(MICRO_SRC)) $B/bench/gbench.o $B/libacre_lab.a $B/libacre.a
 	$(call say,LD,$(CXX) $(ALL_LDFLAGS) $^ -o $@ -lbenchmark $(LAB_LIBS))
+
+$B/bench-sync: $(call obj,$(SYNC_BENCH_SRC)) $B/bench/gbench.o $B/libacre_lab.a $B/libacre.a
+	$(call say,LD,$(CXX) $(ALL_LDFLAGS) $^ -o $@ -lbenchmark $(LAB_LIBS) -lrt)
 
 $B/tests/test_%: $B/tests/test_%.o $(call obj,$(SUPPORT_SRC)) $B/libacre_lab.a $B/libacre.a
 	$(call say,LD,$(CC) $(ALL_LDFLAGS) $^ -o $@ -lcriterion $(LAB_LIBS))

@@ -51,6 +51,8 @@ enum bench_counter_flags {
 };
 void bench_counter(const char *name, double value, int flags);
 void bench_items(uint64_t n); /* done in all rounds: shown per second */
+/* The same for rounds whose wall time the caller took: bench_real_time() would lengthen the name. */
+void bench_items_in(uint64_t n, double seconds);
 void bench_bytes(uint64_t n);
 void bench_label(const char *text);
 void bench_skip(const char *reason); /* this benchmark cannot be run here */

@@ -155,9 +155,8 @@ template <class Mode> int sync_unlock(void *object)
     return sync_guarded([=] { return Mode::unlock(sync_object<Mode>(object)), 0; });
 }
 
-template <class Mode> void sync_rounds(void *object, volatile uint64_t *cell, size_t n)
+template <class Mode> void sync_loop(typename Mode::type &m, volatile uint64_t *cell, size_t n)
 {
-    auto &m = sync_object<Mode>(object);
     for (size_t i = 0; i < n; i++) {
         Mode::lock(m);
         if (Mode::writes)
@@ -166,6 +165,11 @@ template <class Mode> void sync_rounds(void *object, volatile uint64_t *cell, si
             (void)*cell;
         Mode::unlock(m);
     }
+}
+
+template <class Mode> int sync_rounds(void *object, volatile uint64_t *cell, size_t n)
+{
+    return sync_guarded([=] { return sync_loop<Mode>(sync_object<Mode>(object), cell, n), 0; });
 }
 
 template <class T> void sync_destroy(void *object)

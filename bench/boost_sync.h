@@ -26,7 +26,7 @@ typedef struct boost_lock {
     int (*unlock)(void *object);
     /* n times: lock, touch *cell, unlock, inlined as in a user's loop.  An exclusive mode adds 1
      * to the cell, the others read it. */
-    void (*rounds)(void *object, volatile uint64_t *cell, size_t n);
+    int (*rounds)(void *object, volatile uint64_t *cell, size_t n);
 } boost_lock;
 
 typedef struct boost_semaphore {
@@ -37,7 +37,7 @@ typedef struct boost_semaphore {
     int (*trywait)(void *object);
     int (*wait_for)(void *object, unsigned ms);
     int (*post)(void *object);
-    void (*rounds)(void *object, volatile uint64_t *cell, size_t n); /* wait, touch, post */
+    int (*rounds)(void *object, volatile uint64_t *cell, size_t n); /* wait, touch, post */
 } boost_semaphore;
 
 /* `mutex` is the object of the lock "mutex", and held. */

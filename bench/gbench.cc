@@ -111,6 +111,11 @@ void bench_items(uint64_t n)
     running->SetItemsProcessed(static_cast<int64_t>(n));
 }
 
+void bench_items_in(uint64_t n, double seconds)
+{
+    running->counters["items_per_second"] = Counter(static_cast<double>(n) / seconds);
+}
+
 void bench_bytes(uint64_t n)
 {
     running->SetBytesProcessed(static_cast<int64_t>(n));
