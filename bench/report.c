@@ -78,14 +78,20 @@ char *acre__report_slurp(const char *path, size_t *size)
     return text;
 }
 
-static int report_make_folder(const char *dir)
+static int report_make_one(const char *path)
 {
-    char path[4096];
-
-    snprintf(path, sizeof path, "%s/data", dir);
     if (mkdir(path, 0777) && errno != EEXIST)
         return acre__report_say(errno, "%s: %s", path, strerror(errno));
     return 0;
+}
+
+int acre__report_make_folder(const char *dir)
+{
+    char path[4096];
+    int error = report_make_one(dir);
+
+    snprintf(path, sizeof path, "%s/data", dir);
+    return error ? error : report_make_one(path);
 }
 
 static int report_steps(report_model *m, FILE *summary)
@@ -97,7 +103,7 @@ static int report_steps(report_model *m, FILE *summary)
     if (!error)
         error = acre__report_compare_original(m);
     if (!error)
-        error = report_make_folder(m->dir);
+        error = acre__report_make_folder(m->dir);
     if (!error)
         error = acre__report_write_data(m);
     if (!error)

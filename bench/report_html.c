@@ -11,26 +11,6 @@
 
 /* Pieces ---------------------------------------------------------------------------------- */
 
-static char *html_asset(const char *name)
-{
-    const char *dir = acre__report_datadir();
-    char path[4096];
-
-    if (!dir)
-        return NULL;
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    return acre__report_slurp(path, NULL);
-}
-
-static void html_inline_asset(FILE *out, const char *tag, const char *name)
-{
-    char *text = html_asset(name);
-
-    if (text)
-        fprintf(out, "<%s>\n%s</%s>\n", tag, text, tag);
-    free(text);
-}
-
 /* *bold* becomes <strong>. */
 static void html_sentence(FILE *out, const report_model *m,
                           void (*write)(FILE *, const report_model *))
@@ -64,20 +44,6 @@ static const char *html_run_text(const report_model *m, const char *key, const c
     return text ? text : otherwise;
 }
 
-/* A file as text behind a fold, which the script gives a button to save it. */
-static void html_folded(FILE *out, const char *summary, const char *file, const char *path)
-{
-    char *text = acre__report_slurp(path, NULL);
-
-    if (!text)
-        return;
-    fprintf(out, "<details><summary>%s <code>%s</code></summary><pre data-file=\"%s\" "
-            "tabindex=\"0\">", summary, file, file);
-    acre__report_escape(out, text);
-    fputs("</pre></details>\n", out);
-    free(text);
-}
-
 static void html_table(FILE *out, const report_model *m, const char *label,
                        void (*write)(FILE *, const report_model *))
 {
@@ -88,18 +54,6 @@ static void html_table(FILE *out, const report_model *m, const char *label,
 }
 
 /* Sections -------------------------------------------------------------------------------- */
-
-static void html_head(FILE *out, const report_model *m)
-{
-    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-          "<meta name=\"color-scheme\" content=\"light dark\">\n"
-          "<title>acre: allocators compared against ", out);
-    acre__report_escape(out, m->algorithm[m->reference].name);
-    fputs("</title>\n<link rel=\"icon\" href=\"data:,\">\n", out);
-    html_inline_asset(out, "style", "report.css");
-    fputs("</head>\n<body>\n<main>\n", out);
-}
 
 static void html_fact(FILE *out, double number, const char *one, const char *many)
 {
@@ -161,39 +115,16 @@ static void html_original(FILE *out, const report_model *m)
     }
     html_table(out, m, "Table against the original", acre__report_table_original);
     snprintf(path, sizeof path, "%s/data/original.dat", m->dir);
-    html_folded(out, "Data", "original.dat", path);
+    acre__report_page_folded(out, "Data", "original.dat", path);
     fputs("</section>\n", out);
-}
-
-static void html_picture(FILE *out, const report_model *m, const report_picture *p)
-{
-    char path[4096], file[256];
-    const char *dir = acre__report_datadir();
-
-    snprintf(path, sizeof path, "%s/data/%s.dat", m->dir, p->name);
-    if (access(path, R_OK))
-        return;
-    fprintf(out, "<figure id=\"%s\">\n<h3>%s</h3>\n<div class=\"scroll picture\">\n", p->name,
-            p->title);
-    if (!m->pictures || acre__report_inline_svg(out, m, p))
-        fputs("<p class=\"note\">No picture: gnuplot was not there or failed. The data are "
-              "below.</p>\n", out);
-    fprintf(out, "</div>\n<figcaption>%s</figcaption>\n<div class=\"folds\">", p->caption);
-    snprintf(file, sizeof file, "%s.dat", p->name);
-    html_folded(out, "Data", file, path);
-    if (dir) {
-        snprintf(path, sizeof path, "%s/%s.gp", dir, p->name);
-        snprintf(file, sizeof file, "%s.gp", p->name);
-        html_folded(out, "Script", file, path);
-    }
-    fputs("</div>\n</figure>\n", out);
 }
 
 static void html_pictures(FILE *out, const report_model *m)
 {
     fputs("<section id=\"pictures\">\n<h2>Pictures</h2>\n", out);
     for (size_t i = 0; i < acre__report_n_pictures; i++)
-        html_picture(out, m, &acre__report_pictures[i]);
+        acre__report_page_picture(out, m->dir, m->pictures ? &m->colours : NULL,
+                                  &acre__report_pictures[i]);
     fputs("</section>\n", out);
 }
 
@@ -251,29 +182,11 @@ static void html_missing(FILE *out, const report_model *m)
     fputs("</ul>\n</section>\n", out);
 }
 
-static void html_value(FILE *out, json_t *value)
-{
-    char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY);
-
-    acre__report_escape(out, text ? text : json_string_value(value) ? json_string_value(value)
-                                                                    : "");
-    free(text);
-}
-
 static void html_machine(FILE *out, const report_model *m)
 {
-    json_t *fingerprint = json_object_get(m->run, "fingerprint"), *value;
-    const char *key;
-
-    fputs("<section id=\"machine\">\n<h2>How it was measured</h2>\n<dl class=\"machine\">\n", out);
-    json_object_foreach(fingerprint, key, value) {
-        fputs("<div><dt>", out);
-        acre__report_escape(out, key);
-        fputs("</dt><dd>", out);
-        html_value(out, value);
-        fputs("</dd></div>\n", out);
-    }
-    fputs("</dl>\n<p>The command that made these results:</p>\n<pre class=\"command\">", out);
+    fputs("<section id=\"machine\">\n<h2>How it was measured</h2>\n", out);
+    acre__report_page_facts(out, json_object_get(m->run, "fingerprint"));
+    fputs("<p>The command that made these results:</p>\n<pre class=\"command\">", out);
     acre__report_escape(out, html_run_text(m, "command", "not recorded"));
     fputs("</pre>\n<p>The command that made this page from them:</p>\n<pre class=\"command\">"
           "acre report ", out);
@@ -294,14 +207,19 @@ static void html_method(FILE *out)
           "contenders. It speaks of these traces on this machine.</p>\n", out);
     if (dir) {
         snprintf(path, sizeof path, "%s/style.gp", dir);
-        html_folded(out, "Style of all pictures:", "style.gp", path);
+        acre__report_page_folded(out, "Style of all pictures:", "style.gp", path);
     }
     fputs("</section>\n", out);
 }
 
-static void html_page(FILE *out, const report_model *m)
+static void html_page(FILE *out, const void *model)
 {
-    html_head(out, m);
+    const report_model *m = model;
+    char title[256];
+
+    snprintf(title, sizeof title, "acre: allocators compared against %s",
+             m->algorithm[m->reference].name);
+    acre__report_page_head(out, title);
     html_header(out, m);
     html_ranking(out, m);
     html_original(out, m);
@@ -310,30 +228,13 @@ static void html_page(FILE *out, const report_model *m)
     html_missing(out, m);
     html_machine(out, m);
     html_method(out);
-    fputs("</main>\n", out);
-    html_inline_asset(out, "script", "report.js");
-    fputs("</body>\n</html>\n", out);
+    acre__report_page_end(out);
 }
 
-/* Written beside and renamed, so that a reader never sees half a page. */
 int acre__report_write_html(const report_model *m)
 {
-    char path[4096], temporary[4200];
-    FILE *out;
-    int error = 0;
+    char path[4096];
 
     snprintf(path, sizeof path, "%s/index.html", m->dir);
-    snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    if (!(out = fopen(temporary, "w")))
-        return acre__report_say(errno, "%s: %s", temporary, strerror(errno));
-    html_page(out, m);
-    if (ferror(out))
-        error = EIO;
-    if (fclose(out) && !error)
-        error = errno;
-    if (!error && rename(temporary, path))
-        error = errno;
-    if (error)
-        remove(temporary);
-    return error ? acre__report_say(error, "%s: %s", path, strerror(error)) : 0;
+    return acre__report_write_page(path, html_page, m);
 }

@@ -6,6 +6,8 @@
 #ifndef ACRE_BENCH_REPORT_MODEL_H
 #define ACRE_BENCH_REPORT_MODEL_H
 
+#include "bench/report_page.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -108,17 +110,10 @@ typedef struct report_model {
     size_t  n_blocks;                   /* most blocks any cell has */
     size_t  n_noisy;                    /* series whose relative IQR is above 10 % */
     bool    pictures;                   /* gnuplot and the scripts were there */
-    char    ink[8], grid[8], band[8];   /* colours in pictures that the page replaces */
+    report_colours colours;
 } report_model;
 
 report_cell *acre__report_cell(const report_model *m, size_t algorithm, size_t trace);
-
-/* report.c: sets acre_report_message and answers `error`. */
-int acre__report_say(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The folder with the scripts, or NULL. */
-const char *acre__report_datadir(void);
-/* A whole file, NUL-terminated; NULL and errno. */
-char *acre__report_slurp(const char *path, size_t *size);
 
 /* report_load.c */
 int  acre__report_load(report_model *m);
@@ -142,18 +137,11 @@ int acre__report_write_data(const report_model *m);
 int acre__report_write_pareto(const report_model *m);
 
 /* report_plot.c */
-typedef struct report_picture {
-    const char *name;       /* stem of the .dat and the .gp */
-    const char *title, *caption;
-} report_picture;
-
 extern const report_picture acre__report_pictures[];
 extern const size_t acre__report_n_pictures;
 
 /* Colours from plots/style.gp, then every picture whose data is there. */
 int acre__report_plot(report_model *m);
-/* The picture as inline SVG with unique ids, a title, a description and colours of the page. */
-int acre__report_inline_svg(FILE *out, const report_model *m, const report_picture *p);
 
 /* report_words.c: sentences made of the numbers, in plain text with *bold* marks. */
 void acre__report_headline(FILE *out, const report_model *m);
@@ -166,7 +154,6 @@ void acre__report_table_original(FILE *out, const report_model *m);
 void acre__report_table_time(FILE *out, const report_model *m);
 void acre__report_table_memory(FILE *out, const report_model *m);
 void acre__report_table_traces(FILE *out, const report_model *m);
-void acre__report_escape(FILE *out, const char *text);
 
 /* report_html.c, report_text.c */
 int  acre__report_write_html(const report_model *m);

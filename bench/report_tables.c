@@ -6,22 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-void acre__report_escape(FILE *out, const char *text)
-{
-    for (; *text; text++) {
-        const char *entity = *text == '<'   ? "&lt;"
-                             : *text == '>' ? "&gt;"
-                             : *text == '&' ? "&amp;"
-                             : *text == '"' ? "&quot;"
-                                            : NULL;
-
-        if (entity)
-            fputs(entity, out);
-        else
-            fputc((unsigned char)*text < ' ' && *text != '\n' ? ' ' : *text, out);
-    }
-}
-
 /* Cells ----------------------------------------------------------------------------------- */
 
 static void table_missing(FILE *out, const char *why)
