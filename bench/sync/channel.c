@@ -195,7 +195,6 @@ void channel_add(const char *primitive, const channel_kind *k, unsigned limits)
 
 void channel_suite(void)
 {
-    channel_acre();
     channel_posix();
     channel_pipe();
     channel_boost();

@@ -35,13 +35,18 @@ typedef struct channel_kind {
     channel_trip *ask, *serve;
 } channel_kind;
 
+/* How many of the n are in the next batch, when `done` have been. */
+static inline size_t channel_batch_of(size_t done, size_t n)
+{
+    return n - done < CHANNEL_BATCH ? n - done : CHANNEL_BATCH;
+}
+
 /* Flags of what a primitive is not measured for. */
 enum channel_limits { CHANNEL_ONE_TO_ONE = 1 };
 
 void channel_add(const char *primitive, const channel_kind *k, unsigned limits);
 
 /* One for each implementation; they call channel_add(). */
-void channel_acre(void);
 void channel_posix(void);
 void channel_pipe(void);
 void channel_boost(void);

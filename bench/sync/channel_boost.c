@@ -39,8 +39,9 @@ static inline int channel_boost_receive_one(void *place, channel_message *m)
 }
 
 #define CHANNEL_STEM channel_boost
-#define CHANNEL_SEND(place, m) channel_boost_table->send(place, m, sizeof *(m), 0)
-#define CHANNEL_RECEIVE(place, m) channel_boost_receive_one(place, m)
+#define CHANNEL_END(place) (place)
+#define CHANNEL_SEND(end, m) channel_boost_table->send(end, m, sizeof *(m), 0)
+#define CHANNEL_RECEIVE(end, m) channel_boost_receive_one(end, m)
 #include "bench/sync/channel_loop.h"
 
 void channel_boost(void)
@@ -57,5 +58,4 @@ void channel_boost(void)
     channel_add("queue", &kind, 0);
     channel_add("spsc", &kind, CHANNEL_ONE_TO_ONE);
     channel_add("mpmc", &kind, 0);
-    channel_add("broadcast", &kind, CHANNEL_ONE_TO_ONE);
 }

@@ -46,8 +46,9 @@ static inline int channel_pipe_receive_one(const channel_fds *p, channel_message
 }
 
 #define CHANNEL_STEM channel_pipe
-#define CHANNEL_SEND(place, m) channel_pipe_send_one(place, m)
-#define CHANNEL_RECEIVE(place, m) channel_pipe_receive_one(place, m)
+#define CHANNEL_END(place) ((const channel_fds *)(place))
+#define CHANNEL_SEND(end, m) channel_pipe_send_one(end, m)
+#define CHANNEL_RECEIVE(end, m) channel_pipe_receive_one(end, m)
 #include "bench/sync/channel_loop.h"
 
 static bool channel_pipe_produce_many(void *place, size_t n)
@@ -55,7 +56,7 @@ static bool channel_pipe_produce_many(void *place, size_t n)
     const channel_fds *p = place;
     channel_message batch[CHANNEL_BATCH] = {0};
     for (size_t sent = 0; sent < n;) {
-        size_t count = n - sent < CHANNEL_BATCH ? n - sent : CHANNEL_BATCH;
+        size_t count = channel_batch_of(sent, n);
         for (size_t i = 0; i < count; i++)
             batch[i].number = sent + i;
         if (write(p->to, batch, count * sizeof *batch) != (ssize_t)(count * sizeof *batch))

@@ -76,8 +76,9 @@ static inline int channel_mq_receive_one(const mqd_t *q, channel_message *m)
 }
 
 #define CHANNEL_STEM channel_mq
-#define CHANNEL_SEND(place, m) channel_mq_send_one(place, m)
-#define CHANNEL_RECEIVE(place, m) channel_mq_receive_one(place, m)
+#define CHANNEL_END(place) ((const mqd_t *)(place))
+#define CHANNEL_SEND(end, m) channel_mq_send_one(end, m)
+#define CHANNEL_RECEIVE(end, m) channel_mq_receive_one(end, m)
 #include "bench/sync/channel_loop.h"
 
 void channel_posix(void)
@@ -90,5 +91,4 @@ void channel_posix(void)
     channel_add("queue", &kind, 0);
     channel_add("spsc", &kind, CHANNEL_ONE_TO_ONE);
     channel_add("mpmc", &kind, 0);
-    channel_add("broadcast", &kind, CHANNEL_ONE_TO_ONE);
 }
