@@ -3,6 +3,7 @@
  * what must be on the page, what must never be, and that rankings are the right numbers. */
 #include "bench/report.h"
 #include "tests/acre_test.h"
+#include "tests/support_page.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -17,28 +18,12 @@ static const char sample_path[] = "tests/data/results-sample.jsonl";
 
 /* Files ----------------------------------------------------------------------------------- */
 
-static char *slurp(const char *path)
-{
-    FILE *in = fopen(path, "r");
-    char *text = NULL;
-    size_t room = 0;
-
-    if (in) {
-        if (getdelim(&text, &room, '\0', in) < 0) {
-            free(text);
-            text = calloc(1, 1);
-        }
-        fclose(in);
-    }
-    return text;
-}
-
 static char *slurp_in(const char *dir, const char *name)
 {
     char path[512];
 
     snprintf(path, sizeof path, "%s/%s", dir, name);
-    return slurp(path);
+    return acre_test_slurp(path);
 }
 
 static void make_dir(char *dir)
@@ -86,94 +71,6 @@ static void write_sample(const char *dir, bool (*keep)(const char *line))
     fclose(out);
 }
 
-static bool has(const char *text, const char *what)
-{
-    return text && strstr(text, what);
-}
-
-/* What a page must not be ------------------------------------------------------------------- */
-
-/* The word itself, in any case, not as a part of another. */
-static bool has_word(const char *text, const char *word)
-{
-    size_t n = strlen(word);
-
-    for (const char *at = text; (at = strcasestr(at, word)); at++) {
-        bool starts = at == text || !isalnum((unsigned char)at[-1]);
-
-        if (starts && !isalnum((unsigned char)at[n]))
-            return true;
-    }
-    return false;
-}
-
-static bool is_void_element(const char *name)
-{
-    static const char *const list[] = {"meta", "link", "br", "wbr", "img", "hr", "input"};
-
-    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
-        if (strcmp(list[i], name) == 0)
-            return true;
-    return false;
-}
-
-enum { DEEP = 64, NAME = 32 };
-
-typedef struct tags {
-    char   open[DEEP][NAME];
-    size_t depth;
-} tags;
-
-/* One tag from `at`, which points behind "<"; the answer points behind ">", NULL on a mistake. */
-static const char *take_tag(tags *t, const char *at)
-{
-    bool closing = *at == '/';
-    char name[NAME] = "";
-    const char *end = strchr(at, '>');
-
-    if (!end)
-        return NULL;
-    sscanf(at + closing, "%31[a-zA-Z0-9]", name);
-    if (closing)
-        return t->depth && strcmp(t->open[--t->depth], name) == 0 ? end + 1 : NULL;
-    if (*at == '!' || end[-1] == '/' || is_void_element(name))
-        return end + 1;
-    if (t->depth == DEEP)
-        return NULL;
-    strcpy(t->open[t->depth++], name);
-    if (strcmp(name, "style") == 0 || strcmp(name, "script") == 0)
-        end = strstr(end, strcmp(name, "style") ? "</script>" : "</style>") - 1;
-    return end + 1;
-}
-
-/* NULL, or where the first tag stands that does not fit. */
-static const char *first_unbalanced(const char *text)
-{
-    tags t = {.depth = 0};
-    const char *at = text, *last = text;
-
-    while ((at = strchr(at, '<'))) {
-        last = at;
-        at = take_tag(&t, at + 1);
-        if (!at)
-            return last;
-    }
-    return t.depth ? last : NULL;
-}
-
-static bool ids_are_unique(const char *text)
-{
-    for (const char *at = text; (at = strstr(at, " id=")); at++) {
-        const char *end = strchr(at + 5, at[4]);
-        char id[200];
-
-        snprintf(id, sizeof id, "%.*s", (int)(end - at + 1), at);
-        if (strstr(at + 1, id))
-            return false;
-    }
-    return true;
-}
-
 /* Tests on the sample ----------------------------------------------------------------------- */
 
 static char *page_of_sample(char *dir, bool (*keep)(const char *line))
@@ -204,7 +101,7 @@ ACRE_TEST(report, page_names_every_algorithm_and_trace)
 
         snprintf(word, sizeof word, "%s", bare);
         word[strcspn(word, "<")] = '\0';
-        ACRE_CHECK(has(page, word), "%s is not on the page", word);
+        ACRE_CHECK(acre_test_page_has(page, word), "%s is not on the page", word);
     }
     free(page);
     remove_dir(dir);
@@ -217,12 +114,12 @@ ACRE_TEST(report, page_is_well_formed_and_self_contained)
     const char *wrong;
 
     ACRE_CHECK(page != NULL);
-    wrong = first_unbalanced(page);
+    wrong = acre_test_page_first_unbalanced(page);
     ACRE_CHECK(wrong == NULL, "does not fit: %.60s", wrong);
-    ACRE_CHECK(ids_are_unique(page));
+    ACRE_CHECK(acre_test_page_ids_are_unique(page));
     for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
-        ACRE_CHECK(!has(page, outside[i]), "the page refers to outside by %s", outside[i]);
-    ACRE_CHECK(has(page, "prefers-color-scheme: dark"));
+        ACRE_CHECK(!acre_test_page_has(page, outside[i]), "the page refers to outside by %s", outside[i]);
+    ACRE_CHECK(acre_test_page_has(page, "prefers-color-scheme: dark"));
     free(page);
     remove_dir(dir);
 }
@@ -239,11 +136,11 @@ ACRE_TEST(report, page_has_every_picture_with_title_and_caption)
         char id[100];
 
         snprintf(id, sizeof id, "<title id=\"%s-title\">", name[i]);
-        ACRE_CHECK(has(page, id), "no picture %s", name[i]);
+        ACRE_CHECK(acre_test_page_has(page, id), "no picture %s", name[i]);
         snprintf(id, sizeof id, "data-file=\"%s.gp\"", name[i]);
-        ACRE_CHECK(has(page, id), "no script beside %s", name[i]);
+        ACRE_CHECK(acre_test_page_has(page, id), "no script beside %s", name[i]);
         snprintf(id, sizeof id, "data-file=\"%s.dat\"", name[i]);
-        ACRE_CHECK(has(page, id), "no data beside %s", name[i]);
+        ACRE_CHECK(acre_test_page_has(page, id), "no data beside %s", name[i]);
     }
     free(page);
     remove_dir(dir);
@@ -251,18 +148,18 @@ ACRE_TEST(report, page_has_every_picture_with_title_and_caption)
 
 static bool first_block_only(const char *line)
 {
-    return !has(line, "\"replay\"") || has(line, "\"block\":1,");
+    return !acre_test_page_has(line, "\"replay\"") || acre_test_page_has(line, "\"block\":1,");
 }
 
 static bool one_trace_one_block(const char *line)
 {
-    return !has(line, "\"trace\"") ||
-           (has(line, "\"trace\":\"sqlite3\"") && first_block_only(line));
+    return !acre_test_page_has(line, "\"trace\"") ||
+           (acre_test_page_has(line, "\"trace\":\"sqlite3\"") && first_block_only(line));
 }
 
 static bool no_reference(const char *line)
 {
-    return !has(line, "jemalloc");
+    return !acre_test_page_has(line, "jemalloc");
 }
 
 static bool everything(const char *line)
@@ -279,8 +176,8 @@ ACRE_TEST(report, numbers_that_are_not_known_are_never_printed)
         char dir[64], *page = page_of_sample(dir, keep[i]);
 
         ACRE_CHECK(page != NULL, "case %zu", i);
-        ACRE_CHECK(!has_word(page, "nan") && !has_word(page, "inf"), "case %zu", i);
-        ACRE_CHECK(first_unbalanced(page) == NULL, "case %zu", i);
+        ACRE_CHECK(!acre_test_page_has_word(page, "nan") && !acre_test_page_has_word(page, "inf"), "case %zu", i);
+        ACRE_CHECK(acre_test_page_first_unbalanced(page) == NULL, "case %zu", i);
         free(page);
         remove_dir(dir);
     }
@@ -290,8 +187,8 @@ ACRE_TEST(report, one_block_proves_nothing)
 {
     char dir[64], *page = page_of_sample(dir, first_block_only);
 
-    ACRE_CHECK(has(page, "too few runs"));
-    ACRE_CHECK(!has(page, "verdict faster") && !has(page, "verdict slower"));
+    ACRE_CHECK(acre_test_page_has(page, "too few runs"));
+    ACRE_CHECK(!acre_test_page_has(page, "verdict faster") && !acre_test_page_has(page, "verdict slower"));
     free(page);
     remove_dir(dir);
 }
@@ -300,14 +197,14 @@ ACRE_TEST(report, another_malloc_is_the_reference_without_jemalloc)
 {
     char dir[64], *page = page_of_sample(dir, no_reference);
 
-    ACRE_CHECK(has(page, "against mimalloc"));
+    ACRE_CHECK(acre_test_page_has(page, "against mimalloc"));
     free(page);
     remove_dir(dir);
 }
 
 static void write_renamed_sample(const char *dir, const char *from, const char *to)
 {
-    char *text = slurp(sample_path);
+    char *text = acre_test_slurp(sample_path);
     FILE *out = open_results(dir);
 
     for (const char *at = text; at && *at;) {
@@ -336,16 +233,16 @@ ACRE_TEST(report, an_algorithm_nobody_knows_is_ranked_and_drawn)
     write_renamed_sample(dir, "\"toy\"", "\"newcomer<&>\"");
     ACRE_CHECK(acre_report_write(dir, out) == 0, "%s", acre_report_message());
     fclose(out);
-    ACRE_CHECK(has(summary, " newcomer<&> "));
+    ACRE_CHECK(acre_test_page_has(summary, " newcomer<&> "));
     for (size_t i = 0; i < sizeof file / sizeof *file; i++) {
         char *text = slurp_in(dir, file[i]);
 
-        ACRE_CHECK(has(text, "newcomer<&> "), "not in %s", file[i]);
+        ACRE_CHECK(acre_test_page_has(text, "newcomer<&> "), "not in %s", file[i]);
         free(text);
     }
     free(summary);
     summary = slurp_in(dir, "index.html");
-    ACRE_CHECK(has(summary, "newcomer&lt;&amp;&gt;") && !has(summary, "newcomer<&>"));
+    ACRE_CHECK(acre_test_page_has(summary, "newcomer&lt;&amp;&gt;") && !acre_test_page_has(summary, "newcomer<&>"));
     free(summary);
     remove_dir(dir);
 }
@@ -371,11 +268,11 @@ ACRE_TEST(report, a_second_run_of_the_reference_is_no_different)
     ACRE_CHECK(acre_report_write(dir, out) == 0, "%s", acre_report_message());
     fclose(out);
     find_row(summary, " twin ", row, sizeof row);
-    ACRE_CHECK(has(row, "no difference"), "%s", row);
+    ACRE_CHECK(acre_test_page_has(row, "no difference"), "%s", row);
     find_row(summary, " sharded ", row, sizeof row);
-    ACRE_CHECK(has(row, "faster"), "%s", row);
+    ACRE_CHECK(acre_test_page_has(row, "faster"), "%s", row);
     find_row(summary, " rbtree_best_fit ", row, sizeof row);
-    ACRE_CHECK(has(row, "slower"), "%s", row);
+    ACRE_CHECK(acre_test_page_has(row, "slower"), "%s", row);
     free(summary);
     remove_dir(dir);
 }
@@ -430,8 +327,8 @@ ACRE_TEST(report, ratios_are_the_geometric_mean_of_paired_medians)
     ACRE_CHECK(lo <= warm && hi >= warm && hi > lo);
     free(text);
     text = slurp_in(dir, "index.html");
-    ACRE_CHECK(has(text, "data-v=\"2.2\""), "sqrt(1.1 * 4.4) is not on the page");
-    ACRE_CHECK(has(text, "4.40× <small>b"), "the worst trace is not on the page");
+    ACRE_CHECK(acre_test_page_has(text, "data-v=\"2.2\""), "sqrt(1.1 * 4.4) is not on the page");
+    ACRE_CHECK(acre_test_page_has(text, "4.40× <small>b"), "the worst trace is not on the page");
     free(text);
     remove_dir(dir);
 }
@@ -449,7 +346,7 @@ ACRE_TEST(report, a_block_that_was_run_again_replaces_its_first_run)
     fclose(out);
     ACRE_CHECK(acre_report_write(dir, NULL) == 0, "%s", acre_report_message());
     text = slurp_in(dir, "data/time-forest.dat");
-    ACRE_CHECK(has(text, "\nx 3 ? ? "), "%s", text);
+    ACRE_CHECK(acre_test_page_has(text, "\nx 3 ? ? "), "%s", text);
     free(text);
     remove_dir(dir);
 }
@@ -554,12 +451,12 @@ ACRE_TEST(report, the_original_is_compared_run_by_run_on_what_both_finished)
 
     report_pair(dir, &data, &page, &summary);
     check_pair(data);
-    ACRE_CHECK(has(page, "<h2>Against the original</h2>"));
-    ACRE_CHECK(has(page, "data-file=\"original.dat\""));
-    ACRE_CHECK(has(page, "<b>6.00×</b><small>3.00–6.00</small>"));
-    ACRE_CHECK(has(page, "1.250× <small>b</small>"));
+    ACRE_CHECK(acre_test_page_has(page, "<h2>Against the original</h2>"));
+    ACRE_CHECK(acre_test_page_has(page, "data-file=\"original.dat\""));
+    ACRE_CHECK(acre_test_page_has(page, "<b>6.00×</b><small>3.00–6.00</small>"));
+    ACRE_CHECK(acre_test_page_has(page, "1.250× <small>b</small>"));
     find_row(strstr(summary, "\nagainst the original\n"), " x ", row, sizeof row);
-    ACRE_CHECK(has(row, " 6.00x  3.00-6.00  4.00x  4.00-4.00  2.20x  2.78x    2/2  1.250x b"), "%s",
+    ACRE_CHECK(acre_test_page_has(row, " 6.00x  3.00-6.00  4.00x  4.00-4.00  2.20x  2.78x    2/2  1.250x b"), "%s",
                row);
     free(data);
     free(page);
@@ -572,14 +469,14 @@ ACRE_TEST(report, the_counterpart_without_a_lock_is_that_without_a_lock)
     char dir[64], row[400], *data, *page, *summary;
 
     report_pair(dir, &data, &page, &summary);
-    ACRE_CHECK(has(data, "\nx:journal=off,lock=none boost_x:lock=none 7 ? ? 7 ? ? 1 ? ? ? ? 0\n"),
+    ACRE_CHECK(acre_test_page_has(data, "\nx:journal=off,lock=none boost_x:lock=none 7 ? ? 7 ? ? 1 ? ? ? ? 0\n"),
                "%s", data);
-    ACRE_CHECK(has(data, "\nx:lock=nonesuch boost_x 8 ? ? 4 ? ? 1 ? ? ? ? 0\n"), "%s", data);
-    ACRE_CHECK(!has(data, "\ny "), "%s", data);
+    ACRE_CHECK(acre_test_page_has(data, "\nx:lock=nonesuch boost_x 8 ? ? 4 ? ? 1 ? ? ? ? 0\n"), "%s", data);
+    ACRE_CHECK(!acre_test_page_has(data, "\ny "), "%s", data);
     find_row(strstr(summary, "\nagainst the original\n"), " x:journal", row, sizeof row);
-    ACRE_CHECK(has(row, " 7.00x          -  7.00x          -      -      -    1/0  -"), "%s", row);
-    ACRE_CHECK(!has_word(page, "nan") && !has_word(summary, "nan"));
-    ACRE_CHECK(first_unbalanced(page) == NULL);
+    ACRE_CHECK(acre_test_page_has(row, " 7.00x          -  7.00x          -      -      -    1/0  -"), "%s", row);
+    ACRE_CHECK(!acre_test_page_has_word(page, "nan") && !acre_test_page_has_word(summary, "nan"));
+    ACRE_CHECK(acre_test_page_first_unbalanced(page) == NULL);
     free(data);
     free(page);
     free(summary);
@@ -594,7 +491,7 @@ static void write_without_boost(const char *dir)
     size_t room = 0;
 
     while (in && getline(&line, &room, in) >= 0)
-        if (!has(line, "boost_"))
+        if (!acre_test_page_has(line, "boost_"))
             fputs(line, out);
     fputs("{\"kind\":\"skipped\",\"algorithm\":\"boost_rbtree_best_fit\","
           "\"reason\":\"no *headers* <here>\"}\n", out);
@@ -616,9 +513,9 @@ ACRE_TEST(report, that_boost_was_not_there_is_told)
     ACRE_CHECK(acre_report_write(dir, text) == 0, "%s", acre_report_message());
     fclose(text);
     page = slurp_in(dir, "index.html");
-    ACRE_CHECK(has(page, "<h2>Against the original</h2>\n<p class=\"note\">Boost.Interprocess was "
+    ACRE_CHECK(acre_test_page_has(page, "<h2>Against the original</h2>\n<p class=\"note\">Boost.Interprocess was "
                    "not there, so nothing is compared with it: no *headers* &lt;here&gt;.</p>"));
-    ACRE_CHECK(has(summary, "\nagainst the original\n\nBoost.Interprocess was not there, so "
+    ACRE_CHECK(acre_test_page_has(summary, "\nagainst the original\n\nBoost.Interprocess was not there, so "
                    "nothing is compared with it: no *headers* <here>.\n"), "%s", summary);
     data = slurp_in(dir, "data/original.dat");
     ACRE_CHECK(data == NULL, "that of the earlier report is still there");
@@ -640,7 +537,7 @@ ACRE_TEST(report, boost_without_a_counterpart_is_told)
     fclose(out);
     ACRE_CHECK(acre_report_write(dir, NULL) == 0, "%s", acre_report_message());
     page = slurp_in(dir, "index.html");
-    ACRE_CHECK(has(page, "was there with none of these algorithms"));
+    ACRE_CHECK(acre_test_page_has(page, "was there with none of these algorithms"));
     free(page);
     remove_dir(dir);
 }
@@ -661,7 +558,7 @@ static void write_sample_and(const char *dir, const char *last_line)
 
 static int count_lines(const char *path)
 {
-    char *text = slurp(path);
+    char *text = acre_test_slurp(path);
     int lines = 0;
 
     for (const char *at = text; at && (at = strchr(at, '\n')); at++)
@@ -693,7 +590,7 @@ ACRE_TEST(report, a_damaged_line_is_told_with_file_and_number)
         make_dir(dir);
         write_sample_and(dir, line[i]);
         ACRE_CHECK(acre_report_write(dir, NULL) == EBADMSG, "case %zu", i);
-        ACRE_CHECK(has(acre_report_message(), number), "case %zu: %s", i, acre_report_message());
+        ACRE_CHECK(acre_test_page_has(acre_report_message(), number), "case %zu: %s", i, acre_report_message());
         ACRE_CHECK(!strchr(acre_report_message(), '\n'), "case %zu", i);
         remove_dir(dir);
     }
@@ -705,7 +602,7 @@ ACRE_TEST(report, results_without_a_finished_replay_are_an_error)
 
     make_dir(dir);
     ACRE_CHECK(acre_report_write(dir, NULL) == ENOENT);
-    ACRE_CHECK(has(acre_report_message(), "results.jsonl"));
+    ACRE_CHECK(acre_test_page_has(acre_report_message(), "results.jsonl"));
     fclose(open_results(dir));
     ACRE_CHECK(acre_report_write(dir, NULL) == EBADMSG);
     remove_dir(dir);
@@ -742,7 +639,7 @@ ACRE_TEST(report, the_command_exits_with_2_on_a_damaged_line)
     write_sample_and(dir, "{\"kind\":\n");
     status = run_command(build_dir(), dir, output, sizeof output);
     ACRE_CHECK(status == 2, "exit status %d: %s", status, output);
-    ACRE_CHECK(strncmp(output, "acre: ", 6) == 0 && has(output, "results.jsonl:"), "%s", output);
+    ACRE_CHECK(strncmp(output, "acre: ", 6) == 0 && acre_test_page_has(output, "results.jsonl:"), "%s", output);
     remove_dir(dir);
 }
 
@@ -757,10 +654,10 @@ ACRE_TEST(report, a_folder_with_blanks_and_quotes_gets_its_pictures)
     ACRE_CHECK(acre_report_write(odd, NULL) == 0 && acre_report_draw_png(odd) == 0);
     ACRE_CHECK(*acre_report_message() == '\0', "%s", acre_report_message());
     page = slurp_in(odd, "index.html");
-    ACRE_CHECK(has(page, "<svg"));
+    ACRE_CHECK(acre_test_page_has(page, "<svg"));
     free(page);
     page = slurp_in(odd, "data/pareto.png");
-    ACRE_CHECK(has(page, "PNG"));
+    ACRE_CHECK(acre_test_page_has(page, "PNG"));
     free(page);
     remove_dir(dir);
 }
@@ -777,9 +674,9 @@ ACRE_TEST(report, without_gnuplot_the_page_has_the_data_and_says_so)
     setenv("PATH", path, 1);
     free(path);
     ACRE_CHECK(error == 0);
-    ACRE_CHECK(has(acre_report_message(), "gnuplot"), "%s", acre_report_message());
+    ACRE_CHECK(acre_test_page_has(acre_report_message(), "gnuplot"), "%s", acre_report_message());
     page = slurp_in(dir, "index.html");
-    ACRE_CHECK(!has(page, "<svg") && has(page, "No picture") && has(page, "time-forest.dat"));
+    ACRE_CHECK(!acre_test_page_has(page, "<svg") && acre_test_page_has(page, "No picture") && acre_test_page_has(page, "time-forest.dat"));
     free(page);
     remove_dir(dir);
 }
@@ -795,9 +692,9 @@ ACRE_TEST(report, without_the_plots_folder_there_is_still_a_page)
     error = acre_report_write(dir, NULL);
     unsetenv("ACRE_DATADIR");
     ACRE_CHECK(error == 0);
-    ACRE_CHECK(has(acre_report_message(), "/nonexistent"), "%s", acre_report_message());
+    ACRE_CHECK(acre_test_page_has(acre_report_message(), "/nonexistent"), "%s", acre_report_message());
     page = slurp_in(dir, "index.html");
-    ACRE_CHECK(has(page, "Ranking") && first_unbalanced(page) == NULL);
+    ACRE_CHECK(acre_test_page_has(page, "Ranking") && acre_test_page_first_unbalanced(page) == NULL);
     free(page);
     remove_dir(dir);
 }
@@ -849,11 +746,11 @@ ACRE_TEST(report, an_installed_program_finds_the_plots_beside_itself)
     install_moved(dir);
     snprintf(bin, sizeof bin, "%s/bin", dir);
     ACRE_CHECK(run_command(bin, dir, output, sizeof output) == 0, "%s", output);
-    ACRE_CHECK(has(output, "/bin/../lib/acre/plots/style.gp: No such file"), "%s", output);
+    ACRE_CHECK(acre_test_page_has(output, "/bin/../lib/acre/plots/style.gp: No such file"), "%s", output);
     install_plots(dir);
     ACRE_CHECK(run_command(bin, dir, output, sizeof output) == 0, "%s", output);
     page = slurp_in(dir, "index.html");
-    ACRE_CHECK(has(page, "<svg") && has(page, "prefers-color-scheme: dark"), "%s", output);
+    ACRE_CHECK(acre_test_page_has(page, "<svg") && acre_test_page_has(page, "prefers-color-scheme: dark"), "%s", output);
     free(page);
     remove_dir(dir);
 }
