@@ -66,7 +66,7 @@ say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@' &&) $(2)
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all deps-build deps-test deps-compare test check examples layers headers-check format \
-        check-asan check-asan-clang check-tsan check-valgrind fuzz coverage compare bench plots \
+        check-asan check-asan-clang check-tsan check-valgrind fuzz coverage compare bench bench-sync plots \
         traces install clean help crash explore
 
 # ---- the jobs of a newcomer ----
@@ -215,8 +215,18 @@ format:  ## clang-format all sources in place
 bench: deps-compare  ## micro benchmarks (Google Benchmark); JSON in build/bench.json; ARGS=--benchmark_filter=…
 	@$(MAKE) --no-print-directory all
 	build/acre-bench --benchmark_out=build/bench.json --benchmark_out_format=json $(ARGS)
+bench-sync: deps-compare  ## every lock, queue and ring beside its peers: build/report/sync.html (QUICK=1; ARGS=…)
+	@$(MAKE) --no-print-directory all
+	build/bench-sync --benchmark_enable_random_interleaving=true \
+	    --benchmark_repetitions=$(if $(QUICK),2,5) --benchmark_min_time=$(if $(QUICK),0.01,0.05) \
+	    --benchmark_display_aggregates_only=true \
+	    --benchmark_out=build/bench-sync.json --benchmark_out_format=json $(ARGS)
+	@mkdir -p build/report
+	build/acre report-sync -o build/report -k build/release/sync-kills.json build/bench-sync.json
+	@test ! -f build/report/results.jsonl || build/acre report -q build/report
 plots:  ## draw the last comparison's pictures and report again
 	build/acre report --png build/report
+	@test ! -f build/bench-sync.json || build/acre report-sync -q --png -o build/report build/bench-sync.json
 traces:  ## record the bundled traces anew (replaces traces/*.acr)
 	@$(MAKE) --no-print-directory all
 	tools/make-traces.sh

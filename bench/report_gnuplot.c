@@ -40,8 +40,8 @@ static int gnuplot_spawn(const char *log, char *const argv[], int *status)
         return error;
     error = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     if (!error)
-        error = posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND,
-                                                 0666);
+        error =
+            posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0666);
     if (!error)
         error = posix_spawn_file_actions_adddup2(&actions, 1, 2);
     if (!error)
@@ -201,7 +201,7 @@ static size_t gnuplot_edits(gnuplot_edit *edit, const report_colours *c, const c
     n += gnuplot_colour_edits(edit + n, c->band, "band");
     edit[n++] = (gnuplot_edit){" font-family=\"sans-serif\"", ""};
     edit[n++] = (gnuplot_edit){"color=\"black\"", "color=\"var(--ink)\""};
-    edit[n++] = (gnuplot_edit){"stroke-width='0.190'", "stroke-width='0.32'"};  /* hollow marks */
+    edit[n++] = (gnuplot_edit){"stroke-width='0.190'", "stroke-width='0.32'"}; /* hollow marks */
     return n;
 }
 
@@ -251,10 +251,11 @@ int acre__report_inline_svg(FILE *out, const char *dir, const report_colours *c,
     box = strstr(text, "viewBox=\"0 0 ");
     body = strstr(text, "</desc>");
     if (box && body && sscanf(box, "viewBox=\"0 0 %u %u\"", &w, &h) == 2) {
-        fprintf(out, "<svg class=\"plot\" viewBox=\"0 0 %u %u\" role=\"img\" "
+        fprintf(out,
+                "<svg class=\"plot\" viewBox=\"0 0 %u %u\" role=\"img\" "
                 "aria-labelledby=\"%s-title %s-desc\">\n<title id=\"%s-title\">%s</title>"
-                "<desc id=\"%s-desc\">%s</desc>", w, h, p->name, p->name, p->name, p->title,
-                p->name, p->caption);
+                "<desc id=\"%s-desc\">%s</desc>",
+                w, h, p->name, p->name, p->name, p->title, p->name, p->caption);
         gnuplot_copy_edited(out, body + strlen("</desc>"), edit, gnuplot_edits(edit, c, p->name));
     }
     free(text);

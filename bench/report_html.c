@@ -64,7 +64,9 @@ static void html_header(FILE *out, const report_model *m)
 {
     bool quick = json_is_true(json_object_get(m->run, "quick"));
 
-    fputs("<header>\n<p class=\"eyebrow\">acre · allocators compared</p>\n<h1>", out);
+    fputs("<header>\n<p class=\"eyebrow\">acre · allocators compared", out);
+    acre__report_page_link(out, m->dir, "sync.html", "locks, queues and rings");
+    fputs("</p>\n<h1>", out);
     html_sentence(out, m, acre__report_headline);
     fputs("</h1>\n<p class=\"lede\">", out);
     html_sentence(out, m, acre__report_details);

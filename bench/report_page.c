@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Pieces of a page: one file without any reference to outside, so that it can be mailed, archived
- * and opened without a network.  Style and script come from plots/report.css and plots/report.js. */
+ * and opened without a network.  Style and script come from plots/report.css and plots/report.js.
+ */
 #include "bench/report_page.h"
 
 #include <errno.h>
@@ -48,7 +49,8 @@ void acre__report_page_head(FILE *out, const char *title)
 {
     fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-          "<meta name=\"color-scheme\" content=\"light dark\">\n<title>", out);
+          "<meta name=\"color-scheme\" content=\"light dark\">\n<title>",
+          out);
     acre__report_escape(out, title);
     fputs("</title>\n<link rel=\"icon\" href=\"data:,\">\n", out);
     page_inline_asset(out, "style", "report.css");
@@ -62,14 +64,25 @@ void acre__report_page_end(FILE *out)
     fputs("</body>\n</html>\n", out);
 }
 
+void acre__report_page_link(FILE *out, const char *dir, const char *file, const char *text)
+{
+    char path[4096];
+
+    snprintf(path, sizeof path, "%s/%s", dir, file);
+    if (access(path, R_OK) == 0)
+        fprintf(out, " · <a href=\"%s\">%s</a>", file, text);
+}
+
 void acre__report_page_folded(FILE *out, const char *summary, const char *file, const char *path)
 {
     char *text = acre__report_slurp(path, NULL);
 
     if (!text)
         return;
-    fprintf(out, "<details><summary>%s <code>%s</code></summary><pre data-file=\"%s\" "
-            "tabindex=\"0\">", summary, file, file);
+    fprintf(out,
+            "<details><summary>%s <code>%s</code></summary><pre data-file=\"%s\" "
+            "tabindex=\"0\">",
+            summary, file, file);
     acre__report_escape(out, text);
     fputs("</pre></details>\n", out);
     free(text);
@@ -99,7 +112,8 @@ void acre__report_page_picture(FILE *out, const char *dir, const report_colours 
             p->title);
     if (!colours || acre__report_inline_svg(out, dir, colours, p))
         fputs("<p class=\"note\">No picture: gnuplot was not there or failed. The data are "
-              "below.</p>\n", out);
+              "below.</p>\n",
+              out);
     fprintf(out, "</div>\n<figcaption>%s</figcaption>\n<div class=\"folds\">", p->caption);
     snprintf(file, sizeof file, "%s.dat", p->name);
     acre__report_page_folded(out, "Data", file, path);
@@ -111,8 +125,9 @@ static void page_value(FILE *out, json_t *value)
 {
     char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY);
 
-    acre__report_escape(out, text ? text : json_string_value(value) ? json_string_value(value)
-                                                                    : "");
+    acre__report_escape(out, text                       ? text
+                             : json_string_value(value) ? json_string_value(value)
+                                                        : "");
     free(text);
 }
 
@@ -122,7 +137,8 @@ void acre__report_page_facts(FILE *out, json_t *facts)
     const char *key;
 
     fputs("<dl class=\"machine\">\n", out);
-    json_object_foreach(facts, key, value) {
+    json_object_foreach(facts, key, value)
+    {
         fputs("<div><dt>", out);
         acre__report_escape(out, key);
         fputs("</dt><dd>", out);

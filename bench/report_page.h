@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* report_page.h: what every report needs: messages, files, pictures by gnuplot, pieces of a page. */
+/* report_page.h: what every report needs: messages, files, pictures by gnuplot, pieces of a page.
+ */
 #ifndef ACRE_BENCH_REPORT_PAGE_H
 #define ACRE_BENCH_REPORT_PAGE_H
 
@@ -54,6 +55,8 @@ int acre__report_inline_svg(FILE *out, const char *dir, const report_colours *c,
 void acre__report_escape(FILE *out, const char *text);
 void acre__report_page_head(FILE *out, const char *title);
 void acre__report_page_end(FILE *out);
+/* " · TEXT", which leads to DIR/FILE; nothing if that is not there. */
+void acre__report_page_link(FILE *out, const char *dir, const char *file, const char *text);
 /* A file as text behind a fold, which the script gives a button to save it. */
 void acre__report_page_folded(FILE *out, const char *summary, const char *file, const char *path);
 /* A picture, its caption, data and script; nothing if there are no data.  colours: NULL if nothing

@@ -17,6 +17,7 @@ static const struct command commands[] = {
     {"replay", cmd_replay, "replay traces on algorithms and measure"},
     {"compare", cmd_compare, "replay all traces on everything, rank, write the report"},
     {"report", cmd_report, "write the report of a result directory again"},
+    {"report-sync", cmd_report_sync, "write the report of what bench-sync measured"},
     {"cell", cmd_cell, "run one planned measurement (what compare runs many of)"},
     {"trace", cmd_trace, "record, import, export and describe traces"},
 };
