@@ -632,12 +632,19 @@ ACRE_TEST(named, permission_and_owner_are_told_apart)
 
 /* ---- limits ---- */
 
+static void limit_descriptors(rlim_t n)
+{
+    struct rlimit limit;
+    ACRE_CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    limit.rlim_cur = n;
+    ACRE_CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+}
+
 static void without_descriptors(void *arg)
 {
     const char *name = arg;
     acre_named *n = NULL;
-    struct rlimit none = {3, 3};
-    ACRE_CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    limit_descriptors(3);
     ACRE_CHECK_EQUAL(acre_named_create(&n, ACRE_KIND_MUTEX, name, NULL), EMFILE);
     ACRE_CHECK_EQUAL(acre_named_open_or_create(&n, ACRE_KIND_MUTEX, name, NULL, NULL), EMFILE);
 }
@@ -665,8 +672,7 @@ static void many_objects(void *arg)
     enum { MANY = 100 };
     acre_named *n[MANY];
     char name[MANY][80];
-    struct rlimit few = {16, 16};
-    ACRE_CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    limit_descriptors(16);
     for (int i = 0; i < MANY; i++) {
         snprintf(name[i], sizeof name[i], "%s-%d", (const char *)arg, i);
         ACRE_CHECK_EQUAL(acre_named_create(&n[i], ACRE_KIND_MUTEX, name[i], NULL), 0);

@@ -480,20 +480,25 @@ ACRE_API int acre_named_remove(const char *name);
  * advisory, between all processes that ask.  Given back by the kernel when its owner dies.  Each
  * acre_file_lock is an owner of its own, also within a process; threads that share one exclude each
  * other, too.  Closing other descriptors of the file loses nothing.  A child of fork() must open its
- * own (EPERM).  Process local. */
+ * own (EPERM).  A thread that ends while holding leaves the lock to the handle, until that is closed.
+ * Process local. */
 typedef struct acre_file_lock acre_file_lock;
 
 /* Bytes [start, start + length); length 0: to the end, however far.  Opened for reading and writing,
- * or, without permission to write, for reading: then only sharable locks (EBADF). */
+ * or, without permission to write, for reading: then only sharable locks (EBADF).
+ * ENOENT, EACCES, ACRE_ETYPE (a directory …), EMFILE, ENOMEM, EINVAL (beyond 2^63). */
 ACRE_API int acre_file_lock_open(acre_file_lock **out, const char *path, uint64_t start,
                                  uint64_t length);
-ACRE_API int acre_file_lock_close(acre_file_lock *l); /* gives up what it holds */
+/* Gives up what it holds.  NULL is allowed.  No call on it may be in progress. */
+ACRE_API int acre_file_lock_close(acre_file_lock *l);
 
-/* EDEADLK: this thread holds it already.  ENOLCK: the kernel has no more. */
+/* EDEADLK: this thread holds it already, in any mode.  ENOLCK: the kernel has no more.  ENOMEM.
+ * Uncontended: one system call.  Not fair.  EBUSY also if another thread waits through this handle.
+ * Until a deadline: a helper thread waits, so EAGAIN if none can be made; ETIMEDOUT. */
 ACRE_API int acre_file_lock_lock(acre_file_lock *l);
 ACRE_API int acre_file_lock_trylock(acre_file_lock *l); /* EBUSY */
 ACRE_API int acre_file_lock_lock_until(acre_file_lock *l, const struct timespec *deadline);
-ACRE_API int acre_file_lock_unlock(acre_file_lock *l);
+ACRE_API int acre_file_lock_unlock(acre_file_lock *l); /* EPERM */
 ACRE_API int acre_file_lock_lock_sharable(acre_file_lock *l);
 ACRE_API int acre_file_lock_trylock_sharable(acre_file_lock *l);
 ACRE_API int acre_file_lock_lock_sharable_until(acre_file_lock *l, const struct timespec *deadline);
