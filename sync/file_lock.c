@@ -382,7 +382,8 @@ static int file_lock_give_back(acre_file_lock *l, short type)
 
 static int file_lock_lock(acre_file_lock *l, short type, bool none, const struct timespec *deadline)
 {
-    file_lock_patience patience = {none, deadline};
+    struct timespec storage;
+    file_lock_patience patience = {none, acre__lock_deadline(deadline, &storage)};
     if (l->fd < 0)
         return EPERM;
     if (type == F_WRLCK && l->read_only)

@@ -26,10 +26,49 @@ typedef struct named_kind {
         return 0;                                                                                  \
     }
 NAMED_INIT(mutex)
+NAMED_INIT(recursive)
+NAMED_INIT(spin)
+NAMED_INIT(null)
+NAMED_INIT(sharable)
+NAMED_INIT(upgradable)
+NAMED_INIT(condition)
 #undef NAMED_INIT
 
+static int named_init_semaphore(void *object, uint32_t count)
+{
+    return acre_semaphore_init(object, count);
+}
+
+static int named_init_permits(void *object, uint32_t count)
+{
+    return acre_permits_init(object, count);
+}
+
+static int named_init_barrier(void *object, uint32_t count)
+{
+    return acre_barrier_init(object, count);
+}
+
+static int named_init_once(void *object, uint32_t count)
+{
+    (void)count;
+    *(acre_once *)object = (acre_once){.cell.tag = ACRE__ONCE};
+    return 0;
+}
+
 static const named_kind named_kinds[] = {
-    [ACRE_KIND_MUTEX] = {.size = sizeof(acre_mutex), .init = named_init_mutex},
+    [ACRE_KIND_MUTEX] = {sizeof(acre_mutex), NULL, 0, 0, named_init_mutex},
+    [ACRE_KIND_RECURSIVE] = {sizeof(acre_recursive), NULL, 0, 0, named_init_recursive},
+    [ACRE_KIND_SPIN] = {sizeof(acre_spin), NULL, 0, 0, named_init_spin},
+    [ACRE_KIND_SHARABLE] = {sizeof(acre_sharable), NULL, 0, 0, named_init_sharable},
+    [ACRE_KIND_UPGRADABLE] = {sizeof(acre_upgradable), NULL, 0, 0, named_init_upgradable},
+    [ACRE_KIND_CONDITION] = {sizeof(acre_condition), NULL, 0, 0, named_init_condition},
+    [ACRE_KIND_SEMAPHORE] = {sizeof(acre_semaphore), NULL, 0, ACRE_SEMAPHORE_MAX,
+                             named_init_semaphore},
+    [ACRE_KIND_PERMITS] = {0, acre_permits_size, 1, ACRE_PERMITS_MAX, named_init_permits},
+    [ACRE_KIND_BARRIER] = {0, acre_barrier_size, 1, ACRE_BARRIER_MAX, named_init_barrier},
+    [ACRE_KIND_ONCE] = {sizeof(acre_once), NULL, 0, 0, named_init_once},
+    [ACRE_KIND_NULL] = {sizeof(acre_null), NULL, 0, 0, named_init_null},
 };
 
 static const named_kind *named_find(uint32_t kind)

@@ -434,6 +434,21 @@ ACRE_TEST(file_lock, time_outs_leave_no_threads)
     arena_end(a);
 }
 
+ACRE_TEST(file_lock, the_default_timeout_ends_a_wait_without_deadline_A43)
+{
+    skip_under_valgrind();
+    arena *a = arena_make();
+    acre_file_lock *l = open_whole(a);
+    pid_t child = spawn_holder(a);
+    acre_default_timeout(2 * MS);
+    ACRE_CHECK_EQUAL(acre_file_lock_lock(l), ETIMEDOUT);
+    acre_default_timeout(0);
+    end_holder(a, child);
+    ACRE_CHECK_EQUAL(acre_file_lock_lock(l), 0);
+    ACRE_CHECK_EQUAL(acre_file_lock_close(l), 0);
+    arena_end(a);
+}
+
 ACRE_TEST(file_lock, a_time_that_is_none_is_refused)
 {
     skip_under_valgrind();

@@ -28,14 +28,92 @@ enum { RACERS = 8, NOBODY = 65534 };
 
 /* ---- every kind, and something that one user does and another must see ---- */
 
-static void mutex_use(void *object)
+/* The user dies with what it has taken; the next one is told. */
+#define LOCK_KIND(noun)                                                                            \
+    static void noun##_use(void *object)                                                           \
+    {                                                                                              \
+        ACRE_CHECK_EQUAL(acre_##noun##_lock(object), 0);                                           \
+    }                                                                                              \
+    static void noun##_see(void *object)                                                           \
+    {                                                                                              \
+        ACRE_CHECK_EQUAL(acre_##noun##_trylock(object), ACRE_OWNER_DEAD);                          \
+    }
+LOCK_KIND(mutex)
+LOCK_KIND(recursive)
+LOCK_KIND(spin)
+LOCK_KIND(sharable)
+LOCK_KIND(upgradable)
+
+static void null_use(void *object)
 {
-    ACRE_CHECK_EQUAL(acre_mutex_lock(object), 0);
+    ACRE_CHECK_EQUAL(acre_null_lock(object), 0);
 }
 
-static void mutex_see(void *object)
+static void condition_use(void *object)
 {
-    ACRE_CHECK_EQUAL(acre_mutex_trylock(object), ACRE_OWNER_DEAD); /* the user has died */
+    ACRE_CHECK_EQUAL(acre_condition_notify_all(object), 0);
+    ACRE_CHECK_EQUAL(acre_condition_destroy(object), 0);
+}
+
+static void condition_see(void *object)
+{
+    ACRE_CHECK_EQUAL(acre_condition_notify_all(object), ACRE_EOBJECT);
+}
+
+static void semaphore_use(void *object)
+{
+    ACRE_CHECK_EQUAL(acre_semaphore_trywait(object), 0);
+}
+
+static void semaphore_see(void *object)
+{
+    ACRE_CHECK_EQUAL(acre_semaphore_count(object), 4);
+}
+
+static void permits_use(void *object)
+{
+    uint32_t permit;
+    ACRE_CHECK_EQUAL(acre_permits_try(object, &permit), 0);
+    ACRE_CHECK_EQUAL(acre_permits_free(object), 2);
+    ACRE_CHECK_EQUAL(acre_permits_release(object, permit), 0);
+    ACRE_CHECK_EQUAL(acre_permits_destroy(object), 0);
+}
+
+static void permits_see(void *object)
+{
+    uint32_t permit;
+    ACRE_CHECK_EQUAL(acre_permits_try(object, &permit), ACRE_EOBJECT);
+}
+
+static void barrier_use(void *object)
+{
+    uint32_t member;
+    ACRE_CHECK_EQUAL(acre_barrier_join(object, &member), 0);
+    ACRE_CHECK_EQUAL(acre_barrier_leave(object, member), 0);
+    ACRE_CHECK_EQUAL(acre_barrier_destroy(object), 0);
+}
+
+static void barrier_see(void *object)
+{
+    uint32_t member;
+    ACRE_CHECK_EQUAL(acre_barrier_join(object, &member), ACRE_EOBJECT);
+}
+
+static int done_at_once(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static void once_use(void *object)
+{
+    ACRE_CHECK(!acre_once_done(object));
+    ACRE_CHECK_EQUAL(acre_once_run(object, done_at_once, NULL), 0);
+}
+
+static void once_see(void *object)
+{
+    ACRE_CHECK(acre_once_done(object));
 }
 
 static const struct kind {
@@ -45,6 +123,16 @@ static const struct kind {
     void (*see)(void *object);
 } kinds[] = {
     {ACRE_KIND_MUTEX, 0, mutex_use, mutex_see},
+    {ACRE_KIND_RECURSIVE, 0, recursive_use, recursive_see},
+    {ACRE_KIND_SPIN, 0, spin_use, spin_see},
+    {ACRE_KIND_SHARABLE, 0, sharable_use, sharable_see},
+    {ACRE_KIND_UPGRADABLE, 0, upgradable_use, upgradable_see},
+    {ACRE_KIND_CONDITION, 0, condition_use, condition_see},
+    {ACRE_KIND_SEMAPHORE, 5, semaphore_use, semaphore_see},
+    {ACRE_KIND_PERMITS, 3, permits_use, permits_see},
+    {ACRE_KIND_BARRIER, 2, barrier_use, barrier_see},
+    {ACRE_KIND_ONCE, 0, once_use, once_see},
+    {ACRE_KIND_NULL, 0, null_use, null_use},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -145,6 +233,23 @@ ACRE_TEST(named, two_handles_share_one_object_of_every_kind_A51)
         acre_test_run(see_by_name, &v);
         close_and_remove(n, v.name);
     }
+}
+
+ACRE_TEST(named, only_the_creator_sets_a_semaphores_first_value_A51)
+{
+    const char *name = test_name();
+    acre_named_options five = {.count = 5}, nine = {.count = 9};
+    acre_named *n, *other;
+    bool created;
+    ACRE_CHECK_EQUAL(acre_named_create(&n, ACRE_KIND_SEMAPHORE, name, &five), 0);
+    ACRE_CHECK_EQUAL(acre_named_open_or_create(&other, ACRE_KIND_SEMAPHORE, name, &nine, &created),
+                     0);
+    ACRE_CHECK(!created);
+    ACRE_CHECK_EQUAL(acre_semaphore_count(acre_named_object(other)), 5);
+    ACRE_CHECK_EQUAL(acre_semaphore_post(acre_named_object(other), 1), 0);
+    ACRE_CHECK_EQUAL(acre_semaphore_count(acre_named_object(n)), 6);
+    ACRE_CHECK_EQUAL(acre_named_close(other), 0);
+    close_and_remove(n, name);
 }
 
 /* ---- modes ---- */
@@ -423,6 +528,12 @@ ACRE_TEST(named, bad_kinds_counts_and_modes_are_refused)
     ACRE_CHECK_EQUAL(acre_named_open(&n, 99, name, NULL), EINVAL);
     ACRE_CHECK_EQUAL(acre_named_create(&n, ACRE_KIND_MUTEX, name, &count), EINVAL);
     ACRE_CHECK_EQUAL(acre_named_create(&n, ACRE_KIND_MUTEX, name, &mode), EINVAL);
+    ACRE_CHECK_EQUAL(acre_named_create(&n, ACRE_KIND_PERMITS, name, NULL), EINVAL);
+    ACRE_CHECK_EQUAL(acre_named_create(&n, ACRE_KIND_BARRIER, name, NULL), EINVAL);
+    count.count = UINT32_MAX;
+    ACRE_CHECK_EQUAL(acre_named_create(&n, ACRE_KIND_SEMAPHORE, name, &count), EINVAL);
+    ACRE_CHECK_EQUAL(acre_named_create(&n, ACRE_KIND_PERMITS, name, &count), EINVAL);
+    ACRE_CHECK_EQUAL(acre_named_create(&n, ACRE_KIND_BARRIER, name, &count), EINVAL);
     ACRE_CHECK_EQUAL(count_shm(name), 0);
 }
 
@@ -519,11 +630,12 @@ static void expect_damaged(const char *name, enum acre_kind kind, int error)
 
 ACRE_TEST(named, truncated_at_every_length_is_refused)
 {
-    static unsigned char bytes[1 << 20];
+    static unsigned char bytes[1 << 16];
     const char *name = test_name();
+    size_t step = acre_test_rounds(20) == 20 ? 1 : 97;
     for (size_t i = 0; i < KINDS; i++) {
         size_t size = bytes_of(&kinds[i], bytes, sizeof bytes);
-        for (size_t n = 0; n < size; n += n < 512 ? 1 : 97) {
+        for (size_t n = 0; n < size; n += n < 128 ? 1 : step) {
             write_file(name, bytes, n);
             if (n < 8)
                 expect_no_object(name, ACRE_EOBJECT, ACRE_EOBJECT);
