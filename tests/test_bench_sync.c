@@ -33,7 +33,7 @@ static const struct {
     {"upgradable_upgradable", "uncontended contended2", "acre boost"},
     {"semaphore", "uncontended contended2 roundtrip_2cpu roundtrip_1cpu", "acre posix boost"},
     {"condition", "uncontended contended2 roundtrip_2cpu roundtrip_1cpu", "acre pthread boost"},
-    {"file_lock", "uncontended contended2", "posix boost"},
+    {"file_lock", "uncontended contended2", "acre posix boost"},
     {"queue",
      "uncontended contended2 throughput_cap10 throughput_cap1024 throughput_batch roundtrip_2cpu "
      "roundtrip_1cpu",

@@ -38,6 +38,36 @@ static const char *hold_acre_init_semaphore(const hold_kind *k, void *object)
     return acre_semaphore_init(object, 1) ? "acre_semaphore_init failed" : NULL;
 }
 
+/* ---- file lock: process local, so each has its own ---- */
+
+static acre_file_lock *hold_acre_own;
+
+static bool hold_acre_open_file(void *object)
+{
+    (void)object;
+    return acre_file_lock_open(&hold_acre_own, hold_file(), 0, 0) == 0;
+}
+
+static void hold_acre_close_file(void *object)
+{
+    (void)object;
+    acre_file_lock_close(hold_acre_own);
+}
+
+static inline int hold_acre_lock_file(const void *object)
+{
+    (void)object;
+    return acre_file_lock_lock(hold_acre_own);
+}
+
+static inline int hold_acre_unlock_file(const void *object)
+{
+    (void)object;
+    return acre_file_lock_unlock(hold_acre_own);
+}
+
+HOLD_ROUNDS(hold_acre_file, void, hold_acre_lock_file, HOLD_ADD, hold_acre_unlock_file)
+
 void hold_acre(void)
 {
     static const hold_kind kind[] = {
@@ -53,6 +83,12 @@ void hold_acre(void)
          .size = sizeof(acre_semaphore),
          .init = hold_acre_init_semaphore,
          .rounds = hold_acre_semaphore},
+        {.primitive = "file_lock",
+         .implementation = "acre",
+         .size = 64,
+         .attach = hold_acre_open_file,
+         .detach = hold_acre_close_file,
+         .rounds = hold_acre_file},
     };
     for (size_t i = 0; i < sizeof kind / sizeof *kind; i++)
         hold_add(&kind[i]);
