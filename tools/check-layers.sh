@@ -24,7 +24,7 @@ problems=$(
     allow segment 'segment|alloc|sync'
     allow traces 'traces'
     allow bench 'bench|traces'
-    allow cli 'cli|bench|traces|segment'
+    allow cli 'cli|bench|traces|segment|sync'
     allow examples 'algorithm'
 )
 [ -z "$problems" ] || { echo "$problems"; status=1; }
