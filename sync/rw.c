@@ -17,7 +17,7 @@ enum { RW_AGAIN = -1 };
 static int rw_settle(acre__self *s, acre__rw *m, uint32_t place, uint64_t *both)
 {
     while (rw_trying(*both = acre__load_full(&m->owner.both)))
-        acre__rw_await_owner(m, *both, NULL); /* it sees us, or it has got it */
+        acre__rw_outrun(m, *both);
     if (!rw_closed(*both) && (rw_word(*both) & ACRE__TID) != ACRE__NEVER)
         return 0;
     acre__rw_leave(s, m, place);
@@ -102,10 +102,8 @@ static int rw_trylock_exclusive(acre__self *s, acre__rw *m)
     int e = acre__rw_try_own(s, m, RW_TRY);
     if (e)
         return e;
-    if (!acre__rw_read_on(m, RW_NOBODY)) {
-        acre__rw_turn(s, m, RW_EXCLUSIVE);
+    if (!acre__rw_read_on(m, RW_NOBODY) && acre__rw_won(m))
         return 0;
-    }
     acre__rw_disown(s, m, 0);
     return EBUSY;
 }

@@ -14,10 +14,11 @@
  *    reader: take my cell; look at the owner       writer: owner = WANT; look at all readers' cells
  *            free, UPGRADABLE: I read                      wait until each is free or its
  *            WANT, EXCLUSIVE: give it back, wait           owner has died; then EXCLUSIVE
- *            TRY: stay, wait what becomes of it    TRY:    a reader is in: back to what was before
+ *            TRY: make it UPGRADABLE: I read       TRY:    a reader is in, or it is TRY no more:
+ * back to what was before; else EXCLUSIVE
  *
- * so a writer that only tries never turns a reader away, and of a reader and a writer who try at
- * the same time one gets it.
+ * so a writer that only tries never turns a reader away, of a reader and a writer who try at the
+ * same time one gets it, and neither waits for the other, which may have been stopped.
  *
  * Killed where?  The kernel marks the owner's word, or the reader's.
  *    reader, anywhere               its cell counts as free
@@ -111,6 +112,12 @@ void acre__rw_disown(acre__self *s, acre__rw *m, uint64_t both);
  * become free, so sleepers sleep on.) */
 void acre__rw_turn(acre__self *s, acre__rw *m, enum rw_mode mode);
 void acre__rw_intend(acre__self *s, acre__rw *m, enum rw_mode mode);
+
+/* From TRY to EXCLUSIVE; false: a reader was faster. */
+bool acre__rw_won(acre__rw *m);
+
+/* By a reader that is in: the owner that was seen to try has failed. */
+void acre__rw_outrun(acre__rw *m, uint64_t both);
 
 /* Wait until nobody with write intent or rights is there that was seen as `both`. */
 void acre__rw_await_owner(acre__rw *m, uint64_t both, const struct timespec *deadline);

@@ -55,9 +55,10 @@ int acre__rw_promote(acre__rw *m, uint32_t tag, const struct timespec *deadline)
 static int change_try_upgradable(acre__self *s, acre__rw *m)
 {
     acre__rw_intend(s, m, RW_TRY);
-    bool read = acre__rw_read_on(m, RW_NOBODY);
-    acre__rw_turn(s, m, read ? RW_UPGRADABLE : RW_EXCLUSIVE);
-    return read ? EBUSY : 0;
+    if (!acre__rw_read_on(m, RW_NOBODY) && acre__rw_won(m))
+        return 0;
+    acre__rw_intend(s, m, RW_UPGRADABLE);
+    return EBUSY;
 }
 
 /* ---- from sharable ---- */
@@ -73,11 +74,10 @@ static int change_try_exclusive(acre__self *s, acre__rw *m, uint32_t place)
     int e = change_try_own(s, m, RW_TRY);
     if (e)
         return e;
-    if (acre__rw_read_on(m, place)) {
+    if (acre__rw_read_on(m, place) || !acre__rw_won(m)) {
         acre__rw_disown(s, m, 0);
         return EBUSY;
     }
-    acre__rw_turn(s, m, RW_EXCLUSIVE);
     acre__rw_leave(s, m, place);
     return 0;
 }

@@ -12,6 +12,19 @@ static int owner_refuse(const acre__self *s, const acre__rw *m, uint64_t both)
     return 0;
 }
 
+/* From a dead writer.  One that died before it had looked for readers may have left some in: it did
+ * not write, yet whoever comes next is told, and exclusively is not before they are out. */
+static int owner_succeed(acre__self *s, acre__rw *m)
+{
+    s->unhealed++;
+    if (acre__rw_read_on(m, RW_NOBODY)) {
+        acre__rw_disown(s, m, rw_both(ACRE__D, RW_EXCLUSIVE));
+        return EBUSY;
+    }
+    acre__put(&m->owner.count, (uint32_t)ACRE_EXCLUSIVE);
+    return EOWNERDEAD;
+}
+
 /* Of one who wrote and died, D and the mode stay; all others leave nothing behind. */
 static int owner_take(acre__self *s, acre__rw *m, uint64_t seen, enum rw_mode mode,
                       uint32_t waiters)
@@ -21,11 +34,7 @@ static int owner_take(acre__self *s, acre__rw *m, uint64_t seen, enum rw_mode mo
     if (!rw_owner_claim(s, m, &seen, rw_both(word, dead ? RW_EXCLUSIVE : mode)))
         return EAGAIN;
     s->owned = 0;
-    if (!dead)
-        return 0;
-    acre__put(&m->owner.count, (uint32_t)ACRE_EXCLUSIVE);
-    s->unhealed++;
-    return EOWNERDEAD;
+    return dead ? owner_succeed(s, m) : 0;
 }
 
 bool acre__rw_inherit(acre__self *s, acre__rw *m, uint64_t dead)
@@ -76,24 +85,32 @@ int acre__rw_try_own(acre__self *s, acre__rw *m, enum rw_mode mode)
     }
 }
 
+/* One turn: 0, EOWNERDEAD …; EAGAIN: look again. */
+static int owner_turn(acre__self *s, acre__rw *m, enum rw_mode mode, uint32_t *waiters,
+                      const struct timespec *deadline)
+{
+    uint64_t both = owner_spin(m);
+    int e = owner_refuse(s, m, both);
+    if (e)
+        return e;
+    if (acre__ownerless(rw_word(both))) {
+        e = owner_take(s, m, both, mode, *waiters);
+        return e != EBUSY || acre__rw_drain(m, deadline) ? e : EAGAIN;
+    }
+    if (acre__expired(deadline))
+        return EBUSY;
+    owner_sleep(m, both, deadline);
+    *waiters = ACRE__W;
+    return EAGAIN;
+}
+
 int acre__rw_own(acre__self *s, acre__rw *m, enum rw_mode mode, const struct timespec *deadline)
 {
     uint32_t waiters = 0;
-    for (;;) {
-        uint64_t both = owner_spin(m);
-        int e = owner_refuse(s, m, both);
-        if (!e && acre__ownerless(rw_word(both)))
-            e = owner_take(s, m, both, mode, waiters);
-        else if (!e && acre__expired(deadline))
-            e = owner_give_up(m, waiters);
-        else if (!e) {
-            owner_sleep(m, both, deadline);
-            waiters = ACRE__W;
-            continue;
-        }
-        if (e != EAGAIN)
-            return e;
-    }
+    int e;
+    while ((e = owner_turn(s, m, mode, &waiters, deadline)) == EAGAIN)
+        ;
+    return e == EBUSY ? owner_give_up(m, waiters) : e;
 }
 
 void acre__rw_disown(acre__self *s, acre__rw *m, uint64_t both)
@@ -130,6 +147,21 @@ void acre__rw_turn(acre__self *s, acre__rw *m, enum rw_mode mode)
         s->unhealed--;
     if (both & ACRE__W)
         acre__wake(&m->owner.word, ACRE__WAKE_ALL);
+}
+
+/* Nobody sleeps until somebody's try is over, so nobody is woken. */
+bool acre__rw_won(acre__rw *m)
+{
+    uint64_t both = acre__load(&m->owner.both);
+    while (rw_mode(both) == RW_TRY)
+        if (acre__cas(&m->owner.both, &both, rw_both(rw_word(both), RW_EXCLUSIVE)))
+            return true;
+    return false;
+}
+
+void acre__rw_outrun(acre__rw *m, uint64_t both)
+{
+    acre__cas(&m->owner.both, &both, rw_both(rw_word(both), RW_UPGRADABLE));
 }
 
 void acre__rw_await_owner(acre__rw *m, uint64_t both, const struct timespec *deadline)
