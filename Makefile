@@ -140,7 +140,7 @@ $B/bench-sync: $(call obj,$(SYNC_BENCH_SRC)) $B/bench/gbench.o $B/libacre_lab.a 
 	$(call say,LD,$(CXX) $(ALL_LDFLAGS) $^ -o $@ -lbenchmark $(LAB_LIBS) -lrt)
 
 $B/tests/test_%: $B/tests/test_%.o $(call obj,$(SUPPORT_SRC)) $B/libacre_lab.a $B/libacre.a
-	$(call say,LD,$(CC) $(ALL_LDFLAGS) $^ -o $@ -lcriterion $(LAB_LIBS))
+	$(call say,LD,$(CC) $(ALL_LDFLAGS) -Wl$(comma)-z$(comma)now $^ -o $@ -lcriterion $(LAB_LIBS))
 
 # The same bodies under a plain runner, for TSan, which Criterion does not survive.
 $B/plain/%.o: tests/%.c
