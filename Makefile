@@ -67,7 +67,7 @@ say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@' &&) $(2)
 .DELETE_ON_ERROR:
 .PHONY: all deps-build deps-test deps-compare test check examples layers headers-check format \
         check-asan check-asan-clang check-tsan check-valgrind fuzz coverage compare bench bench-sync plots \
-        traces install clean help crash explore
+        traces install clean help crash explore models
 
 # ---- the jobs of a newcomer ----
 compare: deps-compare  ## main job: replay the bundled traces on everything, rank, write build/report/
@@ -201,6 +201,10 @@ coverage:  ## lines and branches that the tests reach (gcovr): build/coverage.tx
 
 explore: $B/tests/explore  ## run small programs on sync/ under every schedule, with deaths (G=group)
 	$B/tests/explore $(G)
+
+models:  ## check the protocols' models with Spin, deaths at any step (M=model)
+	@tools/install-packages.sh gcc libc6-dev spin
+	@tools/check-models.sh $(M)
 
 layers:  ## check who includes whom
 	@tools/check-layers.sh

@@ -78,6 +78,7 @@ __attribute__((noreturn)) void explore_fail(const char *what, const char *file, 
 unsigned explore_me(void);   /* 0 … */
 bool explore_has_died(void); /* somebody in this schedule */
 bool explore_dead(unsigned thread);
+void explore_spare(bool spare); /* this thread does not die meanwhile */
 
 /* A group of scenarios is a file with one line of this. */
 typedef struct explore_group {

@@ -24,7 +24,7 @@ typedef struct machine_thread {
     acre__self self;
     struct robust_list_head head;
     machine_state state;
-    bool started, dying, late;           /* late: its deadline has passed */
+    bool started, dying, spared, late;   /* late: its deadline has passed */
     const uint32_t *word[MACHINE_WORDS]; /* asleep on */
     size_t words;
     unsigned since;
@@ -61,6 +61,11 @@ bool explore_has_died(void)
 bool explore_dead(unsigned thread)
 {
     return machine_victims >> thread & 1;
+}
+
+void explore_spare(bool spare)
+{
+    machine_threads[machine_current].spared = spare;
 }
 
 void explore_fail(const char *what, const char *file, int line)
@@ -261,7 +266,7 @@ static void machine_choose(bool preemptible, bool mortal)
     if (preemptible && machine_preemptions < machine_scenario->preemptions)
         n = machine_others(list, true);
     if (mortal && machine_deaths < machine_scenario->deaths &&
-        !machine_threads[machine_current].dying)
+        !machine_threads[machine_current].dying && !machine_threads[machine_current].spared)
         list[n++] = MACHINE_DIE;
     unsigned c = n ? explore_choose(n + 1, false) : 0;
     if (c && list[c - 1] == MACHINE_DIE)
@@ -416,7 +421,7 @@ static void machine_prepare(unsigned i, void (*body)(void))
     known = true;
     t->self = (acre__self){.head = &nobody};
     t->state = body ? MACHINE_READY : MACHINE_ENDED;
-    t->started = t->dying = t->late = t->timed = false;
+    t->started = t->dying = t->spared = t->late = t->timed = false;
     t->body = body;
     t->context = fresh;
     t->context.uc_stack.ss_sp = machine_stacks[i];
