@@ -82,8 +82,9 @@ static int rw_trylock_sharable(acre__self *s, acre__rw *m)
 int acre__rw_wait_exclusive(acre__rw *m, const struct timespec *deadline)
 {
     acre__self *s = acre__self_get();
+    struct timespec storage;
     acre__rw_intend(s, m, RW_WANT);
-    int e = acre__rw_drain(m, deadline);
+    int e = acre__rw_drain(m, acre__lock_deadline(deadline, &storage));
     if (e)
         acre__rw_disown(s, m, 0);
     else
@@ -125,9 +126,11 @@ static int rw_trylock_upgradable(acre__self *s, acre__rw *m)
 int acre__rw_lock(acre__rw *m, uint32_t tag, enum acre_mode mode, const struct timespec *deadline)
 {
     acre__self *s = acre__self_get();
+    struct timespec storage;
     int e = acre__cell_check(&m->owner, tag);
     if (e)
         return e;
+    deadline = acre__lock_deadline(deadline, &storage);
     if (mode == ACRE_EXCLUSIVE)
         return rw_lock_exclusive(s, m, deadline);
     return mode == ACRE_SHARABLE ? rw_lock_sharable(s, m, deadline)

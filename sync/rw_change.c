@@ -40,11 +40,12 @@ int acre__rw_demote(acre__rw *m, uint32_t tag, enum acre_mode from, enum acre_mo
 int acre__rw_promote(acre__rw *m, uint32_t tag, const struct timespec *deadline)
 {
     acre__self *s = acre__self_get();
+    struct timespec storage;
     int e = change_check(s, m, tag, ACRE_UPGRADABLE);
     if (e)
         return e;
     acre__rw_intend(s, m, RW_WANT);
-    e = acre__rw_drain(m, deadline);
+    e = acre__rw_drain(m, acre__lock_deadline(deadline, &storage));
     if (e)
         acre__rw_turn(s, m, RW_UPGRADABLE); /* wakes the readers that were kept out */
     else

@@ -13,10 +13,15 @@ static int owner_refuse(const acre__self *s, const acre__rw *m, uint64_t both)
 }
 
 /* From a dead writer.  One that died before it had looked for readers may have left some in: it did
- * not write, yet whoever comes next is told, and exclusively is not before they are out. */
+ * not write, yet whoever comes next is told, and exclusively is not before they are out.  (Only a
+ * thread that reads itself can know better; it frees the lock and looks again.) */
 static int owner_succeed(acre__self *s, acre__rw *m)
 {
     s->unhealed++;
+    if (acre__rw_place(s, m) != RW_NOBODY) {
+        acre__rw_disown(s, m, 0);
+        return EAGAIN;
+    }
     if (acre__rw_read_on(m, RW_NOBODY)) {
         acre__rw_disown(s, m, rw_both(ACRE__D, RW_EXCLUSIVE));
         return EBUSY;

@@ -164,6 +164,45 @@ ACRE_TEST(upgradable, timed_forms_give_up_and_leave_no_trace_A49)
     expect_free(m);
 }
 
+ACRE_TEST(upgradable, the_default_timeout_ends_waits_A43)
+{
+    acre_upgradable *m = &arena_make(0)->m;
+    acre_default_timeout(SOON);
+    ACRE_CHECK_EQUAL(acre_upgradable_lock(m), 0);
+    ACRE_CHECK_EQUAL(elsewhere(acre_upgradable_lock, m), ETIMEDOUT);
+    ACRE_CHECK_EQUAL(elsewhere(acre_upgradable_lock_sharable, m), ETIMEDOUT);
+    ACRE_CHECK_EQUAL(acre_upgradable_unlock_and_lock_sharable(m), 0);
+    ACRE_CHECK_EQUAL(elsewhere(acre_upgradable_lock, m), ETIMEDOUT);
+    ACRE_CHECK_EQUAL(acre_upgradable_unlock_sharable(m), 0);
+    acre_default_timeout(0);
+    expect_free(m);
+}
+
+/* A writer that dies before it has looked for readers leaves EXCLUSIVE beside them. */
+static void die_claiming(void *arg)
+{
+    acre_upgradable *m = arg;
+    ACRE_CHECK_EQUAL(acre_upgradable_lock_upgradable(m), 0);
+    m->rw.owner.mode = 4;
+    kill(getpid(), SIGKILL);
+}
+
+ACRE_TEST(upgradable, a_reader_that_was_in_when_a_writer_died_can_go_on)
+{
+    acre_upgradable *m = &arena_make(0)->m;
+    ACRE_CHECK_EQUAL(acre_upgradable_lock_sharable(m), 0);
+    acre_test_expect_killed(acre_test_spawn(die_claiming, m));
+    ACRE_CHECK_EQUAL(elsewhere(try_exclusive, m), EBUSY);
+    ACRE_CHECK_EQUAL(acre_upgradable_lock_sharable(m), 0); /* once more: nothing was written */
+    expect_read(m);
+    acre_test_expect_killed(acre_test_spawn(die_claiming, m));
+    ACRE_CHECK_EQUAL(elsewhere(try_sharable, m), EBUSY);
+    ACRE_CHECK_EQUAL(acre_upgradable_unlock_sharable(m), 0);
+    ACRE_CHECK_EQUAL(acre_upgradable_try_unlock_sharable_and_lock(m), 0);
+    ACRE_CHECK_EQUAL(acre_upgradable_unlock(m), 0);
+    expect_free(m);
+}
+
 ACRE_TEST(upgradable, misuse_is_refused)
 {
     acre_upgradable *m = &arena_make(0)->m;
