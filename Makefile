@@ -184,7 +184,7 @@ check-valgrind: $(PRODUCTS) $(TESTS)  ## the tests of alloc, segment and sync un
 check-tsan:  ## the concurrent tests under the thread sanitizer, plain runner
 	@$(MAKE) --no-print-directory VARIANT=tsan plain
 .PHONY: plain
-plain: $(addprefix $B/plain/test_,$(or $(T),sync rw concurrent))
+plain: $(addprefix $B/plain/test_,$(or $(T),sync rw named file_lock concurrent))
 	@for t in $^; do $$t || exit 1; done
 
 FUZZ_SECONDS ?= 60

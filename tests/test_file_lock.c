@@ -628,6 +628,52 @@ ACRE_TEST(file_lock, exec_frees)
     arena_end(a);
 }
 
+/* Two who are inside at once would see each other's mark. */
+static void contend(void *arg)
+{
+    arena *a = arg;
+    acre_file_lock *l = open_whole(a);
+    uint64_t me = (uint64_t)getpid();
+    for (uint64_t i = 0; !get(&a->stop); i++) {
+        int e = i % 2 ? acre_file_lock_lock(l) : acre_file_lock_lock_for(l, MS);
+        ACRE_CHECK(e == 0 || (e == ETIMEDOUT && i % 2 == 0), "%s", acre_strerror(e));
+        if (e)
+            continue;
+        set(&a->taken, me);
+        set(&a->count, get(&a->count) + 1);
+        ACRE_CHECK_EQUAL(get(&a->taken), me);
+        ACRE_CHECK_EQUAL(acre_file_lock_unlock(l), 0);
+    }
+}
+
+static void await_progress(const arena *a)
+{
+    for (uint64_t before = get(&a->count); get(&a->count) == before;)
+        sched_yield();
+}
+
+ACRE_TEST(file_lock, random_kills_stop_nobody)
+{
+    arena *a = arena_make();
+    pid_t child[USERS];
+    uint64_t seed = acre_test_seed();
+    for (int i = 0; i < USERS; i++)
+        child[i] = acre_test_spawn(contend, a);
+    for (size_t i = acre_test_rounds(300); i--;) {
+        pid_t *victim = &child[acre_test_below(&seed, USERS)];
+        acre_test_limit(60);
+        for (uint64_t spin = acre_test_below(&seed, 20000); spin--;)
+            __asm__ volatile("");
+        kill_holder(*victim);
+        await_progress(a);
+        *victim = acre_test_spawn(contend, a);
+    }
+    set(&a->stop, 1);
+    for (int i = 0; i < USERS; i++)
+        acre_test_expect_exit(child[i], 0);
+    arena_end(a);
+}
+
 /* ---- fork, cancellation ---- */
 
 static void child_of_owner(void *arg)

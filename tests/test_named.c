@@ -742,6 +742,25 @@ ACRE_TEST(named, permission_and_owner_are_told_apart)
     }
 }
 
+/* Its files are published another way than root's. */
+static void as_plain_user(void *arg)
+{
+    acre_named *n, *other;
+    ACRE_CHECK(setgid(NOBODY) == 0 && setuid(NOBODY) == 0);
+    ACRE_CHECK_EQUAL(acre_named_create(&n, ACRE_KIND_MUTEX, arg, NULL), 0);
+    ACRE_CHECK_EQUAL(acre_named_create(&other, ACRE_KIND_MUTEX, arg, NULL), EEXIST);
+    ACRE_CHECK_EQUAL(acre_named_open(&other, ACRE_KIND_MUTEX, arg, NULL), 0);
+    ACRE_CHECK_EQUAL(acre_named_close(other), 0);
+    close_and_remove(n, arg);
+}
+
+ACRE_TEST(named, no_privilege_is_needed)
+{
+    if (geteuid())
+        acre_test_skip("root becomes somebody else here; others are tested by all the rest");
+    acre_test_run(as_plain_user, (void *)test_name());
+}
+
 /* ---- limits ---- */
 
 static void limit_descriptors(rlim_t n)
