@@ -7,7 +7,7 @@
 using benchmark::Counter;
 using benchmark::State;
 
-/* One registered benchmark.  Lives as long as the program. */
+/* One registered benchmark.  Lives as long as the program, longer than the library's own list. */
 struct bench {
     benchmark::internal::Benchmark *registered;
     bench_function *run;
@@ -15,6 +15,7 @@ struct bench {
     bench_hook *setup, *teardown;
     bool manual, skipped;
     double seconds; /* that the rounds took, if manual */
+    bench *next;
 };
 
 namespace
@@ -22,6 +23,7 @@ namespace
 
 thread_local State *running;
 thread_local bench *current;
+bench *all;
 
 /* One batch is the whole run: max_iterations is fixed before it, and the second question ends it.
  */
@@ -48,7 +50,8 @@ extern "C" {
 
 bench *bench_add(const char *name, bench_function *run, void *context)
 {
-    bench *b = new bench{nullptr, run, context, nullptr, nullptr, false, false, 0};
+    bench *b = new bench{nullptr, run, context, nullptr, nullptr, false, false, 0, all};
+    all = b;
     b->registered = benchmark::RegisterBenchmark(name, [b](State &state) { gbench_run(b, state); });
     return b;
 }
