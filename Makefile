@@ -222,7 +222,7 @@ bench: deps-compare  ## micro benchmarks (Google Benchmark); JSON in build/bench
 bench-sync: deps-compare  ## every lock, queue and ring beside its peers: build/report/sync.html (QUICK=1; ARGS=…)
 	@$(MAKE) --no-print-directory all
 	build/bench-sync --benchmark_enable_random_interleaving=true \
-	    --benchmark_repetitions=$(if $(QUICK),2,5) --benchmark_min_time=$(if $(QUICK),0.01,0.05) \
+	    --benchmark_repetitions=$(if $(QUICK),2,5) --benchmark_min_time=$(if $(QUICK),0.02,0.05) \
 	    --benchmark_display_aggregates_only=true \
 	    --benchmark_out=build/bench-sync.json --benchmark_out_format=json $(ARGS)
 	@mkdir -p build/report

@@ -24,6 +24,12 @@ static void table_heading(FILE *out, const char *text)
     fprintf(out, "<th scope=\"col\">%s</th>", text);
 }
 
+/* Of a column of words. */
+static void table_heading_words(FILE *out, const char *text)
+{
+    fprintf(out, "<th scope=\"col\" class=\"aim\">%s</th>", text);
+}
+
 /* mutex <small>contended2</small> */
 static void table_row_head(FILE *out, int primitive, int kase)
 {
@@ -77,10 +83,10 @@ void acre__sync_table_aims(FILE *out, const sync_model *m)
         "How many times the peer's rate acre has, or what a round trip takes: by the medians "
         "of the repetitions; small, what their extremes allow. <i>Within the spread</i>: with "
         "the extremes it could be judged either way.");
-    table_heading(out, "Bench");
-    table_heading(out, "Aim");
+    table_heading_words(out, "Bench");
+    table_heading_words(out, "Aim");
     table_heading(out, "Measured");
-    table_heading(out, "Verdict");
+    table_heading_words(out, "Verdict");
     fputs("</tr></thead>\n<tbody>\n", out);
     for (size_t i = 0; acre__sync_aim(i, &a); i++)
         table_aim_row(out, m, &a);
@@ -146,12 +152,26 @@ static void table_aims_of(FILE *out, const sync_model *m, int p, int k)
     fputs("</td>", out);
 }
 
+static bool table_has(const sync_model *m, int p, int k, int i)
+{
+    return m->cell[p][k][i].n || m->cell[p][k][i].skipped;
+}
+
 static bool table_has_row(const sync_model *m, int p, int k)
 {
+    bool has = false;
     for (int i = 0; i < SYNC_IMPLEMENTATIONS; i++)
-        if (m->cell[p][k][i].n || m->cell[p][k][i].skipped)
-            return true;
-    return false;
+        has |= table_has(m, p, k, i);
+    return has;
+}
+
+static bool table_has_column(const sync_model *m, const sync_group *g, int i)
+{
+    bool has = false;
+    for (int p = 0; p < SYNC_PRIMITIVES; p++)
+        for (int k = g->first; k <= g->last; k++)
+            has |= table_has(m, p, k, i);
+    return has;
 }
 
 static void table_row(FILE *out, const sync_model *m, const sync_group *g, int p, int k)
@@ -159,31 +179,34 @@ static void table_row(FILE *out, const sync_model *m, const sync_group *g, int p
     int best = table_best(m, p, k);
     table_row_head(out, p, k);
     for (int i = 0; i < SYNC_IMPLEMENTATIONS; i++)
-        table_cell(out, g, &m->cell[p][k][i], i == best);
+        if (table_has_column(m, g, i))
+            table_cell(out, g, &m->cell[p][k][i], i == best);
     table_ratio(out, m, p, k);
     table_aims_of(out, m, p, k);
     fputs("</tr>\n", out);
 }
 
-static void table_group_head(FILE *out, const sync_group *g)
+static void table_group_head(FILE *out, const sync_model *m, const sync_group *g)
 {
     char caption[1024];
-    snprintf(caption, sizeof caption,
-             "%s In %s: medians of the repetitions; small, the least and the most. %s is bold; the "
-             "ratio is acre's rate over that of the fastest other one.",
-             g->text, g->duration ? g->unit : "million a second", "The best");
+    snprintf(
+        caption, sizeof caption,
+        "%s In %s: medians of the repetitions; small, the least and the most. The best is bold; "
+        "the ratio is acre's rate over that of the fastest other one.",
+        g->text, g->duration ? g->unit : "millions a second");
     table_open(out, g->title, caption);
-    table_heading(out, "Primitive");
+    table_heading_words(out, "Primitive");
     for (int i = 0; i < SYNC_IMPLEMENTATIONS; i++)
-        table_heading(out, acre__sync_implementations[i]);
-    table_heading(out, "acre : best peer");
-    table_heading(out, "Aim");
+        if (table_has_column(m, g, i))
+            table_heading(out, acre__sync_implementations[i]);
+    table_heading(out, "acre : best");
+    table_heading_words(out, "Aim");
     fputs("</tr></thead>\n<tbody>\n", out);
 }
 
 void acre__sync_table_group(FILE *out, const sync_model *m, const sync_group *g)
 {
-    table_group_head(out, g);
+    table_group_head(out, m, g);
     for (int p = 0; p < SYNC_PRIMITIVES; p++)
         for (int k = g->first; k <= g->last; k++)
             if (table_has_row(m, p, k))
@@ -248,8 +271,8 @@ static void table_kills(FILE *out, json_t *rows, const char *deaths, const char 
     if (json_array_size(rows) == 0)
         return;
     table_open(out, label, caption);
-    table_heading(out, "Primitive");
-    table_heading(out, "Implementation");
+    table_heading_words(out, "Primitive");
+    table_heading_words(out, "Implementation");
     table_heading(out, deaths);
     for (int i = 0; i < TABLE_HARMS; i++)
         table_heading(out, table_harm[i]);

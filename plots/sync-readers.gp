@@ -10,6 +10,7 @@ eval style_sort
 height = 360 + 20 * style_key_rows(n)
 eval style_open(900, height)
 eval style_legend(n, height)
+set key width 0
 set lmargin at screen 0.085
 set rmargin at screen 0.975
 set bmargin 3.4

@@ -19,6 +19,7 @@ eval style_sort
 height = 70 + 20 * style_key_rows(n) + (14 + 7 * n) * rows
 eval style_open(900, height)
 eval style_legend(n, height)
+set key width 0
 set lmargin at screen (row_longest * 8.1 + 30.0) / 900
 set rmargin at screen 0.975
 set bmargin 3.2
