@@ -30,21 +30,44 @@ static int robust_claim(acre__robust *l, uint32_t seen, uint32_t mine)
     return seen & FUTEX_OWNER_DIED ? EOWNERDEAD : 0;
 }
 
-int acre__robust_lock_taken(acre__robust *l)
+/* A sleeper that leaves may have been given a wake-up meant for whoever still sleeps. */
+static int robust_give_up(acre__robust *l, uint32_t seen)
 {
-    uint32_t tid = acre__this_thread.tid, mine = tid;
+    while (!robust_ownerless(seen) && !(seen & FUTEX_WAITERS))
+        if (acre__cas(&l->word, &seen, seen | FUTEX_WAITERS))
+            break;
+    return ETIMEDOUT;
+}
+
+/* Sleep until there may be something new. */
+static int robust_wait(acre__robust *l, uint32_t seen, const struct timespec *deadline)
+{
+    if (acre__expired(deadline))
+        return robust_give_up(l, seen);
+    if (seen & FUTEX_WAITERS || acre__cas(&l->word, &seen, seen | FUTEX_WAITERS))
+        acre__park(&l->word, seen | FUTEX_WAITERS, deadline);
+    return 0;
+}
+
+/* Not named while it waits: the kernel would take an owner in another pid namespace that has this
+ * thread's number for this thread. */
+int acre__robust_lock_taken(acre__robust *l, const struct timespec *deadline)
+{
+    acre__self *s = &acre__this_thread;
+    uint32_t mine = s->tid;
     for (;;) {
+        acre__announce_none(s);
         uint32_t seen = robust_spin(l);
         if (robust_ownerless(seen)) {
+            acre__announce(s, &l->word);
             int e = robust_claim(l, seen, mine);
             if (e != EAGAIN)
                 return e;
             continue;
         }
-        if (!(seen & FUTEX_WAITERS) && !acre__cas(&l->word, &seen, seen | FUTEX_WAITERS))
-            continue;
-        acre__park(&l->word, seen | FUTEX_WAITERS, NULL);
-        mine = tid | FUTEX_WAITERS;
+        if (robust_wait(l, seen, deadline) != 0)
+            return ETIMEDOUT;
+        mine |= FUTEX_WAITERS;
     }
 }
 
@@ -60,6 +83,14 @@ int acre__robust_trylock(acre__robust *l)
         return e;
     acre__announce_none(s);
     return EBUSY;
+}
+
+void acre__robust_unlock_orphaned(acre__robust *l)
+{
+    uint32_t old = acre__swap(&l->word, FUTEX_OWNER_DIED);
+    if (old & FUTEX_WAITERS)
+        acre__wake(&l->word, 1);
+    acre__announce_none(&acre__this_thread);
 }
 
 void acre__robust_orphan(acre__robust *l, uint32_t seen)

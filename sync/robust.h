@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* robust.h: the lock of a heap: a robust futex word (self.h) that is held by being named.
+/* robust.h: the lock of a heap, or of a queue: a robust futex word (self.h) that is held by being named.
  *
  *    free ──lock──▶ owned ──unlock──▶ free
  *                     │
@@ -24,11 +24,12 @@ typedef struct acre__robust {
 } acre__robust;
 _Static_assert(sizeof(acre__robust) == 64, "part of the segment format");
 
-int acre__robust_lock_taken(acre__robust *l); /* somebody has it */
+/* Somebody has it. */
+int acre__robust_lock_taken(acre__robust *l, const struct timespec *deadline);
 
 /* 0: taken.  EOWNERDEAD: taken, and the owner before died holding it.  EDEADLK: this thread
- * holds it, or another one, already. */
-static inline int acre__robust_lock(acre__robust *l)
+ * holds it, or another one, already.  ETIMEDOUT. */
+static inline int acre__robust_lock_until(acre__robust *l, const struct timespec *deadline)
 {
     acre__self *s = acre__self_get();
     uint32_t free = 0;
@@ -37,7 +38,12 @@ static inline int acre__robust_lock(acre__robust *l)
     acre__announce(s, &l->word);
     if (__builtin_expect(acre__cas(&l->word, &free, s->tid), 1))
         return 0;
-    return acre__robust_lock_taken(l);
+    return acre__robust_lock_taken(l, deadline);
+}
+
+static inline int acre__robust_lock(acre__robust *l)
+{
+    return acre__robust_lock_until(l, NULL);
 }
 
 /* The same without waiting: EBUSY. */
@@ -51,6 +57,9 @@ static inline void acre__robust_unlock(acre__robust *l)
         acre__wake(&l->word, 1);
     acre__announce_none(&acre__this_thread);
 }
+
+/* The same, and the next owner is told that the one before died. */
+void acre__robust_unlock_orphaned(acre__robust *l);
 
 /* For a lock word that was left in a file by another boot of the machine: no owner can be alive.
  * Marks it orphaned if it still holds `seen`. */
