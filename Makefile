@@ -180,11 +180,11 @@ check-asan-clang:  ## the same with clang
 	@ACRE_KILLS=$${ACRE_KILLS:-800} $(MAKE) --no-print-directory VARIANT=asan-clang CC=clang CXX=clang++ check
 check-valgrind: $(PRODUCTS) $(TESTS)  ## the tests of alloc, segment and sync under valgrind
 	@RUNNER="valgrind -q --error-exitcode=9 --trace-children=yes --child-silent-after-fork=yes" \
-	 tools/run-tests.sh $(B) $(filter %/test_alloc %/test_segment %/test_sync,$(TESTS))
+	 tools/run-tests.sh $(B) $(filter %/test_alloc %/test_segment %/test_sync %/test_queue,$(TESTS))
 check-tsan:  ## the concurrent tests under the thread sanitizer, plain runner
 	@$(MAKE) --no-print-directory VARIANT=tsan plain
 .PHONY: plain
-plain: $(addprefix $B/plain/test_,$(or $(T),sync rw named file_lock concurrent))
+plain: $(addprefix $B/plain/test_,$(or $(T),sync rw named file_lock queue queue_shared concurrent))
 	@for t in $^; do $$t || exit 1; done
 
 FUZZ_SECONDS ?= 60

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* robust.h: the lock of a heap, or of a queue: a robust futex word (self.h) that is held by being named.
+/* robust.h: the lock of a heap, or of a queue: a robust futex word (self.h), held by being named.
  *
  *    free ──lock──▶ owned ──unlock──▶ free
  *                     │
