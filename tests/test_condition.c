@@ -593,6 +593,8 @@ ACRE_TEST(condition, foreign_objects_are_refused_and_left_alone)
 {
     arena *a = arena_make();
     acre_condition c, before;
+    acre_once no_mutex;
+    memset(&no_mutex, 0x5a, sizeof no_mutex);
     memset(&c, 0x5a, sizeof c);
     before = c;
     lock(a);
@@ -604,7 +606,7 @@ ACRE_TEST(condition, foreign_objects_are_refused_and_left_alone)
     acre_condition_init(&c);
     c.tag ^= 2;
     ACRE_CHECK_EQUAL(acre_condition_notify_one(&c), ACRE_ELAYOUT);
-    ACRE_CHECK_EQUAL(acre_condition_wait(&a->condition, &c, ACRE_EXCLUSIVE), ACRE_EOBJECT);
+    ACRE_CHECK_EQUAL(acre_condition_wait(&a->condition, &no_mutex, ACRE_EXCLUSIVE), ACRE_EOBJECT);
     unlock(a);
 }
 

@@ -33,7 +33,7 @@ typedef union any {
 typedef struct arena {
     any lock, other, many[MANY];
     pthread_mutex_t theirs[MANY];
-    volatile uint64_t count, deaths, stop, ready;
+    uint64_t count, deaths, stop, ready;
     size_t rounds;
 } arena;
 
@@ -116,9 +116,19 @@ static void arena_end(arena *a)
     }                                                                                              \
     static void claim(int kind)
 
-static void await(const volatile uint64_t *flag)
+static uint64_t get(uint64_t *p)
 {
-    while (!*flag)
+    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static void set(uint64_t *p, uint64_t v)
+{
+    __atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
+static void await(uint64_t *flag)
+{
+    while (!get(flag))
         usleep(100);
 }
 
@@ -242,7 +252,7 @@ EACH_KIND(mutex, taken_lock_times_out_and_stays_as_it_was_A41)
 static void wait_and_take(void *arg)
 {
     arena *a = arg;
-    a->ready = 1;
+    set(&a->ready, 1);
     ACRE_CHECK_EQUAL(lock_for(&a->lock, 100000000000), 0);
     ACRE_CHECK_EQUAL(unlock(&a->lock), 0);
 }
@@ -409,7 +419,7 @@ static void hold_for_ever(void *arg)
 {
     arena *a = arg;
     ACRE_CHECK_EQUAL(lock(&a->lock), 0);
-    a->ready = 1;
+    set(&a->ready, 1);
     for (;;)
         pause();
 }
@@ -428,7 +438,7 @@ static void hold_and_become_another_program(void *arg)
 
 static void kill_owner(arena *a)
 {
-    a->ready = 0;
+    set(&a->ready, 0);
     pid_t child = acre_test_spawn(hold_for_ever, a);
     await(&a->ready);
     kill(child, SIGKILL);
@@ -513,10 +523,10 @@ EACH_KIND(mutex, all_who_wait_hear_that_it_is_lost_A45)
     acre_test_limit(30);
     kill_owner(a);
     ACRE_CHECK_EQUAL(lock(&a->lock), ACRE_OWNER_DEAD);
-    a->ready = 0;
+    set(&a->ready, 0);
     for (int i = 0; i < PROCESSES; i++)
         child[i] = acre_test_spawn(wait_for_the_end, a);
-    while (a->ready != PROCESSES)
+    while (get(&a->ready) != PROCESSES)
         usleep(100);
     usleep(5000);
     ACRE_CHECK_EQUAL(unlock(&a->lock), 0);
@@ -558,8 +568,8 @@ static void *hold_until_cancelled(void *arg)
 {
     arena *a = arg;
     ACRE_CHECK_EQUAL(lock(&a->lock), 0);
-    a->ready = 1;
-    while (!a->stop)
+    set(&a->ready, 1);
+    while (!get(&a->stop))
         pause();
     return NULL;
 }
@@ -579,7 +589,7 @@ EACH_KIND(mutex, thread_cancelled_while_holding_has_died_holding)
 static void *wait_with_a_cancel_pending(void *arg)
 {
     arena *a = arg;
-    a->ready = 1;
+    set(&a->ready, 1);
     ACRE_CHECK_EQUAL(lock(&a->lock), 0);
     a->count = 1;
     ACRE_CHECK_EQUAL(unlock(&a->lock), 0);
@@ -674,21 +684,21 @@ EACH_KIND(mutex, forked_child_owns_nothing)
 static void contend(void *arg)
 {
     arena *a = arg;
-    while (!a->stop) {
+    while (!get(&a->stop)) {
         int e = lock(&a->lock);
         ACRE_CHECK(e == 0 || e == EOWNERDEAD);
         if (e) {
             a->deaths = a->deaths + 1;
             ACRE_CHECK_EQUAL(consistent(&a->lock, (int)a->rounds), 0);
         }
-        a->count = a->count + 1;
+        set(&a->count, a->count + 1);
         ACRE_CHECK_EQUAL(unlock(&a->lock), 0);
     }
 }
 
-static void await_progress(const arena *a)
+static void await_progress(arena *a)
 {
-    for (uint64_t before = a->count; a->count == before;)
+    for (uint64_t before = get(&a->count); get(&a->count) == before;)
         sched_yield();
 }
 
@@ -711,7 +721,7 @@ EACH_KIND(mutex, nobody_waits_for_the_killed)
         await_progress(a);
         *victim = acre_test_spawn(contend, a);
     }
-    a->stop = 1;
+    set(&a->stop, 1);
     for (int i = 0; i < PROCESSES; i++)
         acre_test_expect_exit(child[i], 0);
     fprintf(stderr, "%zu killed, %d of them while holding\n", rounds, (int)a->deaths);
@@ -780,7 +790,7 @@ static void own_until_told(void *arg)
     arena *a = arg;
     check_id();
     ACRE_CHECK_EQUAL(lock(&a->lock), 0);
-    a->ready = 1;
+    set(&a->ready, 1);
     await(&a->stop);
     ACRE_CHECK_EQUAL(unlock(&a->lock), 0);
 }
@@ -794,7 +804,7 @@ static void wait_beside_its_like(void *arg)
     ACRE_CHECK_EQUAL(unlock(&a->lock), EPERM);
     ACRE_CHECK_EQUAL(lock_for(&a->lock, MILLISECOND), ETIMEDOUT);
     ACRE_CHECK_EQUAL(lock(&a->other), 0);
-    a->count = 1;
+    set(&a->count, 1);
     int e = lock(&a->lock);
     ACRE_CHECK_EQUAL(e, a->deaths ? EOWNERDEAD : 0);
     ACRE_CHECK_EQUAL(unlock(&a->lock), 0);
@@ -815,7 +825,7 @@ EACH_KIND(mutex, killed_waiter_of_equal_id_does_not_rob_the_owner)
     acre_test_expect_killed(second);
     ACRE_CHECK_EQUAL(lock(&a->other), EOWNERDEAD); /* it is gone, and so is what it held */
     ACRE_CHECK_EQUAL(trylock(&a->lock), EBUSY);
-    a->stop = 1;
+    set(&a->stop, 1);
     acre_test_expect_exit(first, 0);
     ACRE_CHECK_EQUAL(trylock(&a->lock), 0);
     ACRE_CHECK_EQUAL(unlock(&a->lock), 0);
@@ -863,7 +873,7 @@ static void mix_and_die(void *arg)
         bool had = held >> i & 1;
         if (i % 2)
             ACRE_CHECK_EQUAL(had ? pthread_mutex_unlock(&a->theirs[half])
-                                 : pthread_mutex_lock(&a->theirs[half]),
+                                 : pthread_mutex_trylock(&a->theirs[half]),
                              0);
         else
             ACRE_CHECK_EQUAL(had ? unlock(&a->many[half]) : lock(&a->many[half]), 0);
