@@ -38,7 +38,7 @@ static const struct {
     {"queue",
      "uncontended contended2 throughput_cap10 throughput_cap1024 throughput_batch roundtrip_2cpu "
      "roundtrip_1cpu",
-     "posix boost pipe"},
+     "acre posix boost pipe"},
     {"spsc",
      "uncontended throughput_cap10 throughput_cap1024 throughput_batch roundtrip_2cpu "
      "roundtrip_1cpu",

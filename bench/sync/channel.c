@@ -195,6 +195,7 @@ void channel_add(const char *primitive, const channel_kind *k, unsigned limits)
 
 void channel_suite(void)
 {
+    channel_acre_queue();
     channel_posix();
     channel_pipe();
     channel_boost();
