@@ -34,20 +34,20 @@ typedef uint64_t acre_off;
 
 /* The closed list of acre's own errors; the texts are acre_strerror()'s. */
 #define ACRE_ERRORS(X)                                                          \
-    X(ACRE_ECORRUPT, -30700, "heap or segment is damaged")                      \
+    X(ACRE_ECORRUPT, -30700, "heap, segment or object is damaged")              \
     X(ACRE_EFORMAT, -30701, "not an acre segment")                              \
     X(ACRE_EVERSION, -30702, "segment of another format version")               \
-    X(ACRE_ELAYOUT, -30703, "segment made by an incompatible build")            \
+    X(ACRE_ELAYOUT, -30703, "made by an incompatible build")                    \
     X(ACRE_EALGORITHM, -30704, "unknown memory algorithm")                      \
-    X(ACRE_ETRUNCATED, -30705, "segment's file is shorter than its header says") \
-    X(ACRE_EOWNER, -30706, "segment belongs to another user")                   \
+    X(ACRE_ETRUNCATED, -30705, "file is shorter than its header says")          \
+    X(ACRE_EOWNER, -30706, "belongs to another user")                           \
     X(ACRE_ETYPE, -30707, "not a regular file")                                 \
     X(ACRE_EPOISONED, -30708, "segment could not be recovered and is closed for use") \
     X(ACRE_EFEATURE, -30709, "segment uses a feature this build does not know") \
     X(ACRE_EINVALID, -30710, "not the address of a live block of this heap")    \
     X(ACRE_ETOOBIG, -30711, "larger than the memory algorithm can reach")       \
     X(ACRE_ETOOSMALL, -30712, "too small for the header and one block")         \
-    X(ACRE_ENAME, -30713, "not a valid segment name")                           \
+    X(ACRE_ENAME, -30713, "not a valid name")                                   \
     X(ACRE_EOPTION, -30714, "unknown option or value")                          \
     X(ACRE_EOBJECT, -30715, "not an object of this kind")                       \
     X(ACRE_EUNINITIALISED, -30716, "object is not initialised")                 \
