@@ -181,11 +181,11 @@ check-asan-clang:  ## the same with clang
 PRIMITIVES := mutex condition semaphore barrier wait_any
 check-valgrind: $(PRODUCTS) $(TESTS)  ## the tests of alloc, segment and sync under valgrind
 	@RUNNER="valgrind -q --error-exitcode=9 --trace-children=yes --child-silent-after-fork=yes" \
-	 tools/run-tests.sh $(B) $(filter %/test_alloc %/test_segment %/test_sync $(addprefix %/test_,$(PRIMITIVES)) %/test_queue,$(TESTS))
+	 tools/run-tests.sh $(B) $(filter %/test_alloc %/test_segment %/test_sync $(addprefix %/test_,$(PRIMITIVES)) %/test_queue %/test_ring %/test_mpmc,$(TESTS))
 check-tsan:  ## the concurrent tests under the thread sanitizer, plain runner
 	@$(MAKE) --no-print-directory VARIANT=tsan plain
 .PHONY: plain
-plain: $(addprefix $B/plain/test_,$(or $(T),sync $(PRIMITIVES) rw named file_lock queue queue_shared concurrent))
+plain: $(addprefix $B/plain/test_,$(or $(T),sync $(PRIMITIVES) rw named file_lock queue queue_shared ring mpmc concurrent))
 	@for t in $^; do $$t || exit 1; done
 
 FUZZ_SECONDS ?= 60

@@ -7,6 +7,7 @@
 #include <acre/alloc.h>
 #include <acre/base.h>
 #include <acre/queue.h>
+#include <acre/ring.h>
 #include <acre/segment.h>
 #include <acre/sync.h>
 
