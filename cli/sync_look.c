@@ -3,6 +3,7 @@
 #include "cli/sync_tools.h"
 
 #include "sync/object.h"
+#include "sync/queue.h"
 #include "sync/rw.h"
 
 #include <errno.h>
@@ -11,7 +12,13 @@
 #include <sys/stat.h>
 #include <time.h>
 
-typedef void look_function(const acre__mapping *m, sync_state *s);
+/* 0, or how the object is damaged. */
+typedef int look_function(const acre__mapping *m, sync_state *s);
+
+static bool look_fits(const acre__mapping *m, size_t size)
+{
+    return acre__object_room(m) >= size;
+}
 
 /* ---- one cell, or several ---- */
 
@@ -32,12 +39,15 @@ static void look_word(uint32_t word, sync_state *s)
                                    : "free";
 }
 
-static void look_cell(const acre__mapping *m, sync_state *s)
+static int look_cell(const acre__mapping *m, sync_state *s)
 {
     const acre_cell *c = acre__object_of(m);
+    if (!look_fits(m, sizeof *c))
+        return ACRE_ECORRUPT;
     look_word(acre__peek(&c->word), s);
     if (acre__peek(&c->tag) == ACRE__DESTROYED)
         s->word = "destroyed";
+    return 0;
 }
 
 static int64_t look_count_owned(const acre_cell *c, uint32_t n)
@@ -51,9 +61,11 @@ static int64_t look_count_owned(const acre_cell *c, uint32_t n)
 /* ---- the kinds ---- */
 
 /* Only a writer's death needs somebody's attention. */
-static void look_rw(const acre__mapping *m, sync_state *s)
+static int look_rw(const acre__mapping *m, sync_state *s)
 {
     const acre__rw *rw = acre__object_of(m);
+    if (!look_fits(m, sizeof *rw))
+        return ACRE_ECORRUPT;
     uint32_t word = acre__peek(&rw->owner.word), mode = acre__peek(&rw->owner.mode);
     look_word(mode == RW_EXCLUSIVE ? word : word & ~ACRE__D, s);
     s->readers = 0;
@@ -66,43 +78,86 @@ static void look_rw(const acre__mapping *m, sync_state *s)
     s->held |= s->readers > 0;
     if (acre__peek(&rw->owner.tag) == ACRE__DESTROYED)
         s->word = "destroyed";
+    return 0;
 }
 
-static void look_semaphore(const acre__mapping *m, sync_state *s)
+static int look_semaphore(const acre__mapping *m, sync_state *s)
 {
+    if (!look_fits(m, sizeof(acre_semaphore)))
+        return ACRE_ECORRUPT;
     s->count = acre_semaphore_count(acre__object_of(m));
+    return 0;
 }
 
-static void look_permits(const acre__mapping *m, sync_state *s)
+static int look_permits(const acre__mapping *m, sync_state *s)
 {
     const acre_permits *p = acre__object_of(m);
-    if (acre__object_room(m) < acre_permits_size(m->count))
-        return;
+    if (!look_fits(m, acre_permits_size(m->count)))
+        return ACRE_ECORRUPT;
     int64_t taken = look_count_owned(p->permit, m->count);
     s->held = taken > 0;
     s->word = s->held ? "held" : "free";
     s->count = m->count - taken;
     s->most = m->count;
+    return 0;
 }
 
-static void look_barrier(const acre__mapping *m, sync_state *s)
+static int look_barrier(const acre__mapping *m, sync_state *s)
 {
     const acre_barrier *b = acre__object_of(m);
-    if (acre__object_room(m) < acre_barrier_size(m->count))
-        return;
+    if (!look_fits(m, acre_barrier_size(m->count)))
+        return ACRE_ECORRUPT;
     s->count = look_count_owned(b->member, m->count);
     s->most = m->count;
     s->held = s->count > 0;
     s->word = s->held ? "joined" : "free";
+    return 0;
 }
 
-static void look_once(const acre__mapping *m, sync_state *s)
+static int look_once(const acre__mapping *m, sync_state *s)
 {
-    look_cell(m, s);
+    int e = look_cell(m, s);
+    if (e)
+        return e;
     if (acre_once_done(acre__object_of(m)))
         s->word = "done";
     else
         s->word = s->held ? "running" : "not yet";
+    return 0;
+}
+
+/* A thread that holds one of its places: a message is being written or read.  The list may change
+ * while it is followed; it is not followed for ever. */
+static uint32_t look_hands(const acre_queue *q)
+{
+    uint32_t at = acre__peek(&q->shared->hands);
+    for (uint32_t n = 0; n < q->capacity && acre__place_exists(q, at); n++) {
+        const acre__place *p = acre__place_at(q, at);
+        if (look_owned(&p->cell))
+            return acre__peek(&p->word) & ACRE__TID;
+        at = acre__peek(&q->link[at]);
+    }
+    return 0;
+}
+
+/* Attaching writes nothing; nor does the handle's end. */
+static int look_queue(const acre__mapping *m, sync_state *s)
+{
+    acre_queue *q;
+    int e = acre_queue_attach(&q, acre__object_of(m), acre__object_room(m));
+    if (e)
+        return e;
+    s->count = acre_queue_count(q);
+    s->most = acre_queue_capacity(q);
+    look_word(acre__peek(&q->shared->lock_word), s);
+    uint32_t owner = look_hands(q);
+    if (owner) {
+        s->owner = owner;
+        s->held = true;
+        s->word = "held";
+    }
+    acre_queue_close(q);
+    return 0;
 }
 
 static const struct {
@@ -121,7 +176,7 @@ static const struct {
     {ACRE_KIND_BARRIER, "barrier", look_barrier},
     {ACRE_KIND_ONCE, "once", look_once},
     {ACRE_KIND_NULL, "null", NULL},
-    {32, "queue", NULL},
+    {32, "queue", look_queue},
     {33, "spsc", NULL},
     {34, "bytes", NULL},
     {35, "mpmc", NULL},
@@ -131,23 +186,14 @@ enum { LOOK_KINDS = sizeof look_kinds / sizeof *look_kinds };
 
 /* ---- one object ---- */
 
-/* An object smaller than its kind is damaged, though its header is not. */
-static bool look_too_small(const acre__mapping *m, look_function *look)
-{
-    size_t least = look == look_rw ? sizeof(acre__rw) : look == look_cell ? sizeof(acre_cell) : 16;
-    return look && acre__object_room(m) < least;
-}
-
 static void look_at(const acre__mapping *m, sync_object *o)
 {
     o->age = time(NULL) - (int64_t)m->header->created;
     for (int i = 0; i < LOOK_KINDS; i++)
         if (look_kinds[i].kind == m->header->kind) {
             o->kind = look_kinds[i].name;
-            if (look_too_small(m, look_kinds[i].look))
-                o->error = ACRE_ECORRUPT;
-            else if (look_kinds[i].look)
-                look_kinds[i].look(m, &o->state);
+            if (look_kinds[i].look)
+                o->error = look_kinds[i].look(m, &o->state);
         }
 }
 

@@ -3,6 +3,7 @@
  * acre's stays (A-67). */
 #include "tests/support_heap.h"
 
+#include <acre/queue.h>
 #include <acre/sync.h>
 
 #include <fcntl.h>
@@ -144,6 +145,25 @@ ACRE_TEST(sync_tool, states_of_an_upgradable_mutex)
     tool_expect("info", name, 0, "held by");
     ACRE_CHECK_EQUAL(acre_upgradable_unlock(m), 0);
     expect_state(n, name, "free");
+}
+
+ACRE_TEST(sync_tool, states_of_a_queue)
+{
+    const char *name = test_name();
+    acre_queue_options o = {.capacity = 10, .max_size = 100};
+    acre_queue *q;
+    acre_message m;
+    ACRE_CHECK_EQUAL(acre_queue_create(&q, name, &o), 0);
+    ACRE_CHECK_EQUAL(acre_queue_send(q, "hello", 5, 0), 0);
+    tool_expect("info", name, 0, "free, 1 of 10");
+    tool_expect("ls", "", 0, "queue");
+    ACRE_CHECK_EQUAL(acre_queue_reserve(q, 100, &m), 0);
+    tool_expect("info", name, 0, "held by");
+    tool_expect("rm", name, 1, "is held");
+    ACRE_CHECK_EQUAL(acre_queue_abandon(q, &m), 0);
+    ACRE_CHECK_EQUAL(acre_queue_close(q), 0);
+    tool_expect("rm", name, 0, "");
+    ACRE_CHECK(!tool_there(name));
 }
 
 /* ---- what is held, and what is left by the dead ---- */
