@@ -42,15 +42,15 @@ static const struct {
     {"spsc",
      "uncontended throughput_cap10 throughput_cap1024 throughput_batch roundtrip_2cpu "
      "roundtrip_1cpu",
-     "posix boost pipe"},
+     "acre posix boost pipe"},
     {"mpmc",
      "uncontended contended2 throughput_cap10 throughput_cap1024 throughput_batch roundtrip_2cpu "
      "roundtrip_1cpu",
-     "posix boost pipe"},
+     "acre posix boost pipe"},
     {"broadcast",
      "uncontended throughput_cap10 throughput_cap1024 throughput_batch roundtrip_2cpu "
      "roundtrip_1cpu",
-     "pipe"},
+     "acre pipe"},
 };
 enum { PROMISED = sizeof promised / sizeof *promised };
 

@@ -196,6 +196,7 @@ void channel_add(const char *primitive, const channel_kind *k, unsigned limits)
 void channel_suite(void)
 {
     channel_acre_queue();
+    channel_acre_rings();
     channel_posix();
     channel_pipe();
     channel_boost();

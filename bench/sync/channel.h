@@ -48,6 +48,7 @@ void channel_add(const char *primitive, const channel_kind *k, unsigned limits);
 
 /* One for each implementation; they call channel_add(). */
 void channel_acre_queue(void);
+void channel_acre_rings(void);
 void channel_posix(void);
 void channel_pipe(void);
 void channel_boost(void);

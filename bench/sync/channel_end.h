@@ -4,11 +4,21 @@
 #define ACRE_BENCH_SYNC_CHANNEL_END_H
 
 #include <acre/queue.h>
+#include <acre/ring.h>
 
 typedef struct channel_end {
     void *place; /* NULL: unused */
     union {
         acre_queue *queue;
+        acre_mpmc_handle mpmc;
+        struct {
+            acre_spsc_producer producer;
+            acre_spsc_consumer consumer;
+        } spsc;
+        struct {
+            acre_broadcast_producer producer;
+            acre_broadcast_consumer consumer;
+        } broadcast;
     };
 } channel_end;
 
