@@ -8,7 +8,7 @@
  *     word = tid (claim)       orphaned; who locks next sets id and count anew
  *     id, count = 1            the same
  *     count ± 1                the same
- *     id = 0, count = 0        still owned by its word: orphaned
+ *     id = 0                   still owned by its word: orphaned
  *     word = 0 (release)       free
  *
  * id is 0 before the word is free: else the next owner's first instants, when its word stands there
@@ -68,11 +68,13 @@ static __attribute__((noinline)) int recursive_lock_unusual(acre_recursive *m,
     return recursive_taken(s, m, acre__cell_lock(s, &m->cell, deadline));
 }
 
+/* As a cell's usual lock it does not look at the word first: what this thread took last is its. */
 static inline bool recursive_lock_usual(acre_recursive *m)
 {
-    if (recursive_mine(&acre__this_thread, m) || !acre__cell_lock_usual(&m->cell, ACRE__RECURSIVE))
+    acre__self *s = &acre__this_thread;
+    if (acre__list_last(s, &m->cell) || !acre__cell_lock_usual(&m->cell, ACRE__RECURSIVE))
         return false;
-    recursive_own(&acre__this_thread, m);
+    recursive_own(s, m);
     return true;
 }
 
@@ -97,24 +99,36 @@ int acre_recursive_trylock(acre_recursive *m)
     return recursive_taken(s, m, acre__cell_trylock(s, &m->cell));
 }
 
-static int recursive_give_back(acre__self *s, acre_recursive *m)
+/* One less; whether it is still held. */
+static inline bool recursive_still_held(acre_recursive *m)
 {
-    acre__put(&m->cell.id, (uint64_t)0);
-    acre__put(&m->cell.count, 0u);
+    uint32_t count = acre__peek(&m->cell.count);
+    if (count > 1)
+        acre__put(&m->cell.count, count - 1);
+    else
+        acre__put(&m->cell.id, (uint64_t)0);
     acre__order();
-    return acre__cell_unlock(s, &m->cell);
+    return count > 1;
+}
+
+static __attribute__((noinline)) int recursive_unlock_unusual(acre_recursive *m)
+{
+    acre__self *s = acre__self_get();
+    int e = acre__cell_check(&m->cell, ACRE__RECURSIVE);
+    if (e || !recursive_mine(s, m))
+        return e ? e : EPERM;
+    return recursive_still_held(m) ? 0 : acre__cell_unlock(s, &m->cell);
 }
 
 int acre_recursive_unlock(acre_recursive *m)
 {
-    acre__self *s = &acre__this_thread;
-    int e = acre__cell_check(&m->cell, ACRE__RECURSIVE);
-    if (e || !recursive_mine(s, m))
-        return e ? e : EPERM;
-    uint32_t count = acre__peek(&m->cell.count);
-    if (count == 1)
-        return recursive_give_back(s, m);
-    acre__put(&m->cell.count, count - 1);
+    if (!acre__cell_unlockable(&m->cell) || acre__peek(&m->cell.tag) != ACRE__RECURSIVE)
+        return recursive_unlock_unusual(m);
+    if (recursive_still_held(m))
+        return 0;
+    if (__builtin_expect(acre__cell_unlock_usual(&m->cell) & ACRE__W, 0))
+        acre__wake(&m->cell.word, 1);
+    acre__announce_none(&acre__this_thread);
     return 0;
 }
 

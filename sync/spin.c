@@ -49,10 +49,19 @@ int acre_spin_lock(acre_spin *m)
     return acre__cell_lock_usual(&m->cell, ACRE__SPIN) ? 0 : spin_lock_unusual(m, NULL);
 }
 
-int acre_spin_unlock(acre_spin *m)
+static __attribute__((noinline)) int spin_unlock_unusual(acre_spin *m)
 {
     int e = acre__cell_check(&m->cell, ACRE__SPIN);
-    return e ? e : acre__cell_unlock(&acre__this_thread, &m->cell);
+    return e ? e : acre__cell_unlock(acre__self_get(), &m->cell);
+}
+
+int acre_spin_unlock(acre_spin *m)
+{
+    if (__builtin_expect(!acre__cell_unlockable(&m->cell), 0))
+        return spin_unlock_unusual(m);
+    acre__cell_unlock_usual(&m->cell);
+    acre__announce_none(&acre__this_thread);
+    return 0;
 }
 
 int acre_spin_consistent(acre_spin *m)
