@@ -4,6 +4,8 @@
  * Also runs under the plain runner. */
 #include "tests/acre_test.h"
 
+#include "sync/robust.h"
+
 #include <acre/sync.h>
 
 #include <pthread.h>
@@ -653,6 +655,26 @@ EACH_KIND(mutex, stopped_owner_is_not_robbed)
     kill(child, SIGKILL);
     acre_test_expect_killed(child);
     expect_orphaned_and_heal(a, kind, lock);
+    arena_end(a);
+}
+
+/* ---- inside another call ---- */
+
+/* As a signal handler that interrupted a heap call finds it: this thread can name no second cell.
+ */
+EACH_KIND(mutex, inside_a_heap_call_it_is_refused)
+{
+    arena *a = arena_make(kind, 0);
+    acre__robust heap = {0};
+    ACRE_CHECK_EQUAL(lock(&a->other), 0);
+    ACRE_CHECK_EQUAL(acre__robust_lock(&heap), 0);
+    ACRE_CHECK_EQUAL(lock(&a->lock), EDEADLK);
+    ACRE_CHECK_EQUAL(trylock(&a->lock), EDEADLK);
+    ACRE_CHECK_EQUAL(lock_for(&a->lock, MILLISECOND), EDEADLK);
+    acre__robust_unlock(&heap);
+    ACRE_CHECK_EQUAL(lock(&a->lock), 0);
+    ACRE_CHECK_EQUAL(unlock(&a->other), 0);
+    ACRE_CHECK_EQUAL(unlock(&a->lock), 0);
     arena_end(a);
 }
 
