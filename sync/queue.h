@@ -40,6 +40,9 @@ enum {
     ACRE__QUEUE_NONE = 0xffffffff, /* no place */
 };
 
+/* Of the path that every message takes: also where the compiler would make it a call. */
+#define ACRE__HOT static inline __attribute__((always_inline))
+
 /* ---- the shared part ---- */
 
 enum { ACRE__PLACE_FREE, ACRE__PLACE_FILLING, ACRE__PLACE_FULL, ACRE__PLACE_READING };
@@ -167,7 +170,7 @@ int acre__queue_lock_taken(acre_queue *q, const struct timespec *deadline);
 
 /* 0: held, and the index is right.  ETIMEDOUT, EBUSY (for a second: its owner is stopped), EDEADLK,
  * ACRE_ECORRUPT. */
-static inline int acre__queue_lock(acre_queue *q, const struct timespec *deadline)
+ACRE__HOT int acre__queue_lock(acre_queue *q, const struct timespec *deadline)
 {
     acre__self *s = acre__self_get();
     uint32_t free = 0;
@@ -228,8 +231,8 @@ static inline bool acre__queue_maybe(const acre_queue *q, const acre__queue_side
 }
 
 /* The attempt once; its wake-ups are given.  EAGAIN: not possible now. */
-static inline int acre__queue_once(acre_queue *q, acre__queue_attempt *attempt, acre__queue_call *c,
-                                   const struct timespec *deadline)
+ACRE__HOT int acre__queue_once(acre_queue *q, acre__queue_attempt *attempt, acre__queue_call *c,
+                               const struct timespec *deadline)
 {
     int e = acre__queue_lock(q, deadline);
     if (e)
@@ -242,9 +245,8 @@ static inline int acre__queue_once(acre_queue *q, acre__queue_attempt *attempt, 
 }
 
 /* The attempt until it succeeds: at once if it looks possible, else after waiting. */
-static inline int acre__queue_run(acre_queue *q, acre__queue_side *side,
-                                  acre__queue_attempt *attempt, acre__queue_call *c,
-                                  const struct timespec *deadline)
+ACRE__HOT int acre__queue_run(acre_queue *q, acre__queue_side *side, acre__queue_attempt *attempt,
+                              acre__queue_call *c, const struct timespec *deadline)
 {
     int e = EAGAIN;
     if (deadline == &acre__queue_try || acre__queue_maybe(q, side))
@@ -254,23 +256,8 @@ static inline int acre__queue_run(acre_queue *q, acre__queue_side *side,
     return acre__queue_run_waiting(q, side, attempt, c, deadline);
 }
 
-/* ---- the index: queue_index.c, queue_units.c ---- */
+/* ---- the index: queue_index.h and .c, queue_heap.c, queue_units.c ---- */
 
-/* Take a free place with room for `size` bytes.  EAGAIN: there is none, not even left by the dead.
- */
-int acre__queue_place(acre_queue *q, uint32_t size, uint32_t *place);
-/* The place, and its units, are free again.  The state is not FULL and nobody holds it. */
-void acre__queue_put_back(acre_queue *q, uint32_t i);
-/* Make the message in the place one of the queue, the last of its priority. */
-int acre__queue_commit(acre_queue *q, uint32_t i, uint32_t size, uint32_t priority);
-/* The best message.  EAGAIN: there is none; ACRE_ECORRUPT. */
-int acre__queue_best(const acre_queue *q, uint32_t *place);
-/* Take the best message, which is in place i, out of the index. */
-void acre__queue_leave(acre_queue *q, uint32_t i);
-
-/* A FULL place into the index. */
-int acre__queue_enter(acre_queue *q, uint32_t i);
-void acre__queue_free_push(acre_queue *q, uint32_t i);
 void acre__queue_hands_push(acre_queue *q, uint32_t i);
 void acre__queue_hands_remove(acre_queue *q, uint32_t i);
 
@@ -323,13 +310,6 @@ struct acre__queue_batch {
     uint8_t aside[ACRE_QUEUE_BATCH][ACRE_QUEUE_SMALL];
 };
 
-/* Send what lies aside; take the best message, aside or in hands.  Under the lock, no signal. */
-int acre__queue_put(acre_queue *q, const uint8_t *aside, uint32_t size, uint32_t priority);
-int acre__queue_take(acre_queue *q, acre__queue_call *c);
-
-/* Receive by this attempt. */
-int acre__queue_receive(acre_queue *q, acre__queue_attempt *attempt, acre__queue_call *c,
-                        const struct timespec *deadline);
 /* Copy what was taken to the caller's memory; finish. */
 void acre__queue_hand_over(acre_queue *q, const acre__queue_call *c, void *buffer,
                            const struct timespec *deadline);

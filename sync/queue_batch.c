@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* queue_batch.c: many small messages under one lock.  Large ones, whose copying costs more than the
  * lock, go one by one.  The caller's list and buffers are not touched under the lock. */
-#include "sync/queue.h"
+#include "sync/queue_index.h"
 
 #include <string.h>
 
@@ -97,6 +97,8 @@ static int batch_receive_attempt(acre_queue *q, acre__queue_call *c)
         e = batch_take_one(q, c);
     if (b->done && !c->hold)
         acre__queue_signal(&q->shared->writable, acre__queue_senders(q, b->done), &c->wake);
+    if (!b->done && e == EMSGSIZE)
+        acre__queue_signal(&q->shared->readable, 1, &c->wake); /* see queue_receive.c */
     return b->done ? 0 : e;
 }
 

@@ -1,21 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* queue_index.c: which places are free, in hands, or hold a message that goes next.  All of it
- * under the lock, and all of it made anew from the places if the lock's owner dies.
- *
- * Priorities below 64 have a lane each, a list in the order of sending, and a bit that says whether
- * it is empty: O(1).  Those above share a binary heap: O(log n).  The links are apart from the
- * places, so walking a list does not wait for one cache miss after another.
- *
- * Numbers read from shared memory are checked before they are used. */
-#include "sync/queue.h"
+/* queue_index.c: the rare half of queue_index.h: no room, units, places in somebody's hands. */
+#include "sync/queue_index.h"
 
-/* ---- free places ---- */
-
-void acre__queue_free_push(acre_queue *q, uint32_t i)
-{
-    acre__put(&q->link[i], acre__peek(&q->shared->free));
-    acre__put(&q->shared->free, i);
-}
+/* ---- no free place, or one with units ---- */
 
 static bool index_units(acre_queue *q, uint32_t i, uint32_t size)
 {
@@ -27,119 +14,32 @@ static bool index_units(acre_queue *q, uint32_t i, uint32_t size)
     return true;
 }
 
-static int index_free_pop(acre_queue *q, uint32_t size, uint32_t *place)
+static int index_try(acre_queue *q, uint32_t size, uint32_t *place)
 {
     uint32_t i = acre__peek(&q->shared->free);
     if (i == ACRE__QUEUE_NONE)
         return EAGAIN;
-    if (!acre__place_exists(q, i))
+    if (!acre__place_is(q, i, ACRE__PLACE_FREE))
         return ACRE_ECORRUPT;
     if (q->units && !index_units(q, i, size))
         return EAGAIN;
-    acre__put(&q->shared->free, acre__peek(&q->link[i]));
     *place = i;
     return 0;
 }
 
-int acre__queue_place(acre_queue *q, uint32_t size, uint32_t *place)
+int acre__queue_place_unusual(acre_queue *q, uint32_t size, uint32_t *place)
 {
-    int e = index_free_pop(q, size, place);
-    if (__builtin_expect(e == EAGAIN, 0) && acre__queue_reclaim(q))
-        e = index_free_pop(q, size, place);
-    if (!e && acre__peek(&acre__place_at(q, *place)->state) != ACRE__PLACE_FREE)
-        return ACRE_ECORRUPT;
+    int e = index_try(q, size, place);
+    if (e == EAGAIN && acre__queue_reclaim(q))
+        e = index_try(q, size, place);
+    if (!e)
+        acre__put(&q->shared->free, acre__peek(&q->link[*place]));
     return e;
 }
 
-void acre__queue_put_back(acre_queue *q, uint32_t i)
+int acre__queue_enter_heap(acre_queue *q, uint32_t i)
 {
-    acre__place *p = acre__place_at(q, i);
-    acre__place_set(p, ACRE__PLACE_FREE);
-    if (q->units)
-        acre__units_give(q, acre__peek(&p->unit), acre__peek(&p->units));
-    acre__queue_free_push(q, i);
-}
-
-/* ---- messages ---- */
-
-static int index_append(acre_queue *q, uint32_t i, uint32_t priority)
-{
-    acre__queue *s = q->shared;
-    acre__lane *lane = &s->lane[priority];
-    uint64_t lanes = acre__peek(&s->lanes), bit = (uint64_t)1 << priority;
-    uint32_t tail = acre__peek(&lane->tail);
-    if (!(lanes & bit)) {
-        acre__put(&lane->head, i);
-        acre__put(&s->lanes, lanes | bit);
-    } else if (acre__place_exists(q, tail))
-        acre__put(&q->link[tail], i);
-    else
-        return ACRE_ECORRUPT;
-    acre__put(&lane->tail, i);
-    return 0;
-}
-
-int acre__queue_enter(acre_queue *q, uint32_t i)
-{
-    uint32_t priority = acre__peek(&acre__place_at(q, i)->priority);
-    if (priority < ACRE__QUEUE_LANES)
-        return index_append(q, i, priority);
     return acre__queue_heap_push(q, i) ? 0 : ACRE_ECORRUPT;
-}
-
-/* The order is the queue's before it is the place's: a recoverer never gives it out again. */
-int acre__queue_commit(acre_queue *q, uint32_t i, uint32_t size, uint32_t priority)
-{
-    acre__place *p = acre__place_at(q, i);
-    uint64_t order = acre__peek(&q->shared->order) + 1;
-    acre__put(&q->shared->order, order);
-    acre__put(&p->order, order);
-    acre__put(&p->priority, priority);
-    acre__put(&p->size, size);
-    int e = acre__queue_enter(q, i);
-    if (__builtin_expect(e, 0))
-        return e;
-    acre__place_set(p, ACRE__PLACE_FULL);
-    acre__put(&q->shared->count, acre__peek(&q->shared->count) + 1);
-    return 0;
-}
-
-int acre__queue_best(const acre_queue *q, uint32_t *place)
-{
-    const acre__queue *s = q->shared;
-    uint64_t lanes = acre__peek(&s->lanes);
-    uint32_t i;
-    if (__builtin_expect(acre__peek(&s->high) != 0, 0))
-        i = acre__peek(&q->heap[0]);
-    else if (lanes)
-        i = acre__peek(&s->lane[63 - __builtin_clzll(lanes)].head);
-    else
-        return EAGAIN;
-    if (!acre__place_exists(q, i) || acre__peek(&acre__place_at(q, i)->state) != ACRE__PLACE_FULL)
-        return ACRE_ECORRUPT;
-    *place = i;
-    return 0;
-}
-
-static void index_shift(acre_queue *q, uint32_t i)
-{
-    acre__queue *s = q->shared;
-    uint64_t lanes = acre__peek(&s->lanes);
-    uint32_t number = 63 - (uint32_t)__builtin_clzll(lanes | 1);
-    acre__lane *lane = &s->lane[number];
-    if (acre__peek(&lane->tail) == i)
-        acre__put(&s->lanes, lanes & ~((uint64_t)1 << number));
-    else
-        acre__put(&lane->head, acre__peek(&q->link[i]));
-}
-
-void acre__queue_leave(acre_queue *q, uint32_t i)
-{
-    if (__builtin_expect(acre__peek(&q->shared->high) != 0, 0))
-        acre__queue_heap_pop(q);
-    else
-        index_shift(q, i);
-    acre__put(&q->shared->count, acre__peek(&q->shared->count) - 1);
 }
 
 /* ---- places in somebody's hands: a list with links both ways ---- */

@@ -78,14 +78,17 @@ void acre__queue_poll_empty(acre_queue *q)
 {
     acre__queue_poll *p = acre__load(&q->poll);
     uint64_t count;
+    int cancel;
     if (!poll_ours(p))
         return;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     pthread_mutex_lock(&p->mutex);
     if (!acre__load(&p->armed) && read(p->fd, &count, sizeof count) == sizeof count) {
         acre__store(&p->armed, (uint32_t)1);
         acre__wake(&p->armed, 1);
     }
     pthread_mutex_unlock(&p->mutex);
+    pthread_setcancelstate(cancel, NULL);
 }
 
 /* ---- making and ending ---- */
@@ -132,8 +135,11 @@ static void poll_end(acre__queue_poll *p)
 
 void acre__queue_poll_end(acre_queue *q)
 {
+    int cancel;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     poll_end(q->poll);
     q->poll = NULL;
+    pthread_setcancelstate(cancel, NULL);
 }
 
 static int poll_make(acre_queue *q)

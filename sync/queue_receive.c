@@ -5,72 +5,24 @@
  *     large    lock · best · hold · unlock │ copy │ lock · let go · put back · unlock
  *
  * A message is taken by one store, to its place's state: not before it is known to fit. */
-#include "sync/queue.h"
+#include "sync/queue_index.h"
 
 #include <string.h>
 
 /* ---- under the lock ---- */
 
-/* What goes next, and where it lies. */
-static int receive_look(acre_queue *q, acre__queue_call *c)
-{
-    int e = acre__queue_best(q, &c->place);
-    if (__builtin_expect(e, 0))
-        return e;
-    const acre__place *p = acre__place_at(q, c->place);
-    c->size = acre__peek(&p->size);
-    c->priority = acre__peek(&p->priority);
-    c->data = acre__place_data(q, c->place, c->size);
-    return c->data ? 0 : ACRE_ECORRUPT;
-}
-
-static void receive_in_place(acre_queue *q, acre__queue_call *c)
-{
-    acre__queue_leave(q, c->place);
-    acre__queue_hold(q, c->place, ACRE__PLACE_READING);
-}
-
-static void receive_aside(acre_queue *q, acre__queue_call *c)
-{
-    if (c->size)
-        memcpy(c->aside, c->data, c->size);
-    acre__queue_leave(q, c->place);
-    acre__queue_put_back(q, c->place);
-}
-
-int acre__queue_take(acre_queue *q, acre__queue_call *c)
-{
-    int e = receive_look(q, c);
-    if (__builtin_expect(e, 0))
-        return e;
-    if (c->size > c->room)
-        return EMSGSIZE;
-    c->hold = c->size > ACRE_QUEUE_SMALL || !c->aside;
-    if (c->hold)
-        receive_in_place(q, c);
-    else
-        receive_aside(q, c);
-    return 0;
-}
-
-static int receive_attempt(acre_queue *q, acre__queue_call *c)
+/* Whoever may have been woken for a message and leaves it passes the wake-up on. */
+ACRE__HOT int receive_attempt(acre_queue *q, acre__queue_call *c)
 {
     int e = acre__queue_take(q, c);
     if (!e && !c->hold)
         acre__queue_signal(&q->shared->writable, acre__queue_senders(q, 1), &c->wake);
+    if (e == EMSGSIZE)
+        acre__queue_signal(&q->shared->readable, 1, &c->wake);
     return e;
 }
 
 /* ---- one message ---- */
-
-int acre__queue_receive(acre_queue *q, acre__queue_attempt *attempt, acre__queue_call *c,
-                        const struct timespec *deadline)
-{
-    int e = acre__queue_run(q, &q->shared->readable, attempt, c, deadline);
-    if (__builtin_expect((e == EAGAIN || e == ETIMEDOUT) && acre__load(&q->poll), 0))
-        acre__queue_poll_empty(q);
-    return e;
-}
 
 void acre__queue_hand_over(acre_queue *q, const acre__queue_call *c, void *buffer,
                            const struct timespec *deadline)
@@ -108,10 +60,15 @@ int acre_queue_tryreceive(acre_queue *q, void *buffer, size_t room, size_t *size
     return acre_queue_receive_until(q, buffer, room, size, priority, &acre__queue_try);
 }
 
+static int receive_peek(acre_queue *q, acre__queue_call *c)
+{
+    return acre__queue_look(q, c);
+}
+
 int acre_queue_peek(acre_queue *q, size_t *size, uint32_t *priority)
 {
     acre__queue_call c = {0};
-    int e = acre__queue_once(q, receive_look, &c, &acre__queue_try);
+    int e = acre__queue_once(q, receive_peek, &c, &acre__queue_try);
     if (e)
         return e;
     if (size)

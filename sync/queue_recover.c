@@ -5,7 +5,7 @@
  * is free again.
  *
  * Costs: capacity × log(messages), once for each death with the lock held. */
-#include "sync/queue.h"
+#include "sync/queue_index.h"
 
 /* ---- one place ---- */
 

@@ -6,27 +6,13 @@
  *
  * Small messages are copied twice, so that the caller's memory is never touched under the lock; it
  * costs less than the second lock.  A batch is small messages, up to 64 under one lock. */
-#include "sync/queue.h"
+#include "sync/queue_index.h"
 
 #include <string.h>
 
 /* ---- under the lock ---- */
 
-int acre__queue_put(acre_queue *q, const uint8_t *aside, uint32_t size, uint32_t priority)
-{
-    uint32_t i;
-    int e = acre__queue_place(q, size, &i);
-    if (__builtin_expect(e, 0))
-        return e;
-    uint8_t *to = acre__place_data(q, i, size);
-    if (!to)
-        return ACRE_ECORRUPT;
-    if (size)
-        memcpy(to, aside, size);
-    return acre__queue_commit(q, i, size, priority);
-}
-
-static int send_small_attempt(acre_queue *q, acre__queue_call *c)
+ACRE__HOT int send_small_attempt(acre_queue *q, acre__queue_call *c)
 {
     int e = acre__queue_put(q, c->data, c->size, c->priority);
     if (!e)

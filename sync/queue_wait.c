@@ -140,7 +140,7 @@ static bool wait_writable(void *q)
 static const uint32_t *wait_watch(acre_queue *q, acre__queue_side *side, uint32_t *expected)
 {
     *expected = acre__peek(&side->event);
-    if (acre__queue_lock(q, NULL) == 0) {
+    if (acre__queue_lock(q, &acre__queue_try) == 0) {
         acre__put(&side->watched, (uint32_t)1);
         *expected = acre__peek(&side->event);
         acre__queue_unlock(q);

@@ -659,6 +659,45 @@ ACRE_TEST(queue, batches_wait_for_room_and_for_messages)
     free(s);
 }
 
+/* ---- who is woken ---- */
+
+static void *receive_with_small_buffers(void *arg)
+{
+    size_t size = 0;
+    char byte;
+    int e = acre_queue_receive(arg, &byte, 1, &size, NULL);
+    ACRE_CHECK(e == EMSGSIZE && size == 8);
+    return NULL;
+}
+
+static void *receive_eight(void *arg)
+{
+    char buffer[8];
+    size_t size = 0;
+    ACRE_CHECK_EQUAL(acre_queue_receive(arg, buffer, sizeof buffer, &size, NULL), 0);
+    ACRE_CHECK_EQUAL(size, 8);
+    return NULL;
+}
+
+/* Whoever cannot take what it was woken for does not keep it from those who can. */
+ACRE_TEST(queue, a_refused_message_reaches_another_sleeper)
+{
+    acre_queue *q = make(4, 8);
+    pthread_t small, large;
+    acre_test_limit(60);
+    for (size_t i = acre_test_rounds(50); i > 0; i--) {
+        ACRE_CHECK(pthread_create(&small, NULL, receive_with_small_buffers, q) == 0);
+        sched_yield();
+        ACRE_CHECK(pthread_create(&large, NULL, receive_eight, q) == 0);
+        ACRE_CHECK_EQUAL(acre_queue_send(q, "1234567", 8, 0), 0);
+        pthread_join(large, NULL);
+        ACRE_CHECK_EQUAL(acre_queue_send(q, "1234567", 8, 0), 0); /* for the small one, if late */
+        pthread_join(small, NULL);
+        receive_eight(q);
+    }
+    expect_empty(q);
+}
+
 /* ---- byte mode ---- */
 
 ACRE_TEST(queue, small_messages_do_not_cost_the_maximum)
