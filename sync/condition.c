@@ -44,20 +44,25 @@ int acre_condition_destroy(acre_condition *c)
     return 0;
 }
 
-int acre_condition_notify_one(acre_condition *c)
+/* What is waited for was changed under the mutex: either before the waiter looked at it, or after
+ * the waiter, having set the bit, gave the mutex up, so that the bit is seen here without a fence.
+ */
+static int condition_notify(acre_condition *c, uint32_t n)
 {
     int e = condition_check(c);
-    if (!e)
-        acre__event_signal(condition_event(c), 1);
+    if (!e && __builtin_expect(acre__peek(&c->event) & 1, 0))
+        acre__event_wake(condition_event(c), n);
     return e;
+}
+
+int acre_condition_notify_one(acre_condition *c)
+{
+    return condition_notify(c, 1);
 }
 
 int acre_condition_notify_all(acre_condition *c)
 {
-    int e = condition_check(c);
-    if (!e)
-        acre__event_signal(condition_event(c), ACRE__WAKE_ALL);
-    return e;
+    return condition_notify(c, ACRE__WAKE_ALL);
 }
 
 /* ---- waiting ---- */

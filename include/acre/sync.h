@@ -321,7 +321,8 @@ ACRE_API int acre_condition_wait_until(acre_condition *c, void *mutex, enum acre
 ACRE_API int acre_condition_wait_for_predicate(acre_condition *c, void *mutex, enum acre_mode mode,
                                                bool (*predicate)(void *arg), void *arg,
                                                const struct timespec *deadline);
-/* At least one of those who wait, all of them.  The mutex need not be held. */
+/* At least one of those who wait, all of them.  The mutex need not be held any more, but what is
+ * waited for must have been changed under it. */
 ACRE_API int acre_condition_notify_one(acre_condition *c);
 ACRE_API int acre_condition_notify_all(acre_condition *c);
 
