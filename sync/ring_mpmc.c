@@ -548,15 +548,6 @@ size_t acre_mpmc_message(const acre_mpmc *ring)
     return acre__peek(&ring->ring.message);
 }
 
-size_t acre_mpmc_count(const acre_mpmc *ring)
-{
-    uint64_t head = acre__load(&ring->head.index), tail = acre__load(&ring->tail.index);
-    uint64_t capacity = acre__ring_capacity(&ring->ring);
-    if ((int64_t)(tail - head) < 0)
-        return 0;
-    return tail - head < capacity ? tail - head : capacity;
-}
-
 /* A position as a producer or a consumer sees it: how far its cell's turn is past what it waits
  * for.
  */
@@ -586,15 +577,24 @@ static bool mpmc_hint_is_one(const acre_mpmc_handle *h, uint32_t way)
     return true;
 }
 
-static uint64_t mpmc_first_free(const acre_mpmc_handle *h)
+/* From the hint on: where the next one to come would begin. */
+static uint64_t mpmc_first_free(const acre_mpmc_handle *h, uint32_t way)
 {
-    uint64_t position = acre__load(&h->mpmc->tail.index);
+    uint64_t position = acre__load(mpmc_hint(h, way));
     for (;;) {
-        mpmc_view v = mpmc_look(h, position, MPMC_FILL);
+        mpmc_view v = mpmc_look(h, position, way);
         if (!mpmc_taken(v))
             return position;
         position += mpmc_step(h, v.past);
     }
+}
+
+size_t acre_mpmc_count(const acre_mpmc_handle *h)
+{
+    if (!h->mpmc)
+        return 0;
+    uint64_t head = mpmc_first_free(h, MPMC_EMPTY), tail = mpmc_first_free(h, MPMC_FILL);
+    return (int64_t)(tail - head) < 0 ? 0 : tail - head <= h->mask ? tail - head : h->mask + 1;
 }
 
 /* I1  the positions of the lap before a hint are claimed, at least: so the hint is one
@@ -608,7 +608,7 @@ int acre_mpmc_check(const acre_mpmc *ring, size_t size)
         return e;
     if (!mpmc_hint_is_one(&h, MPMC_FILL) || !mpmc_hint_is_one(&h, MPMC_EMPTY))
         return ACRE_ECORRUPT;
-    uint64_t first = mpmc_first_free(&h);
+    uint64_t first = mpmc_first_free(&h, MPMC_FILL);
     for (uint64_t i = 0; i <= h.mask; i++) {
         mpmc_view v = mpmc_look(&h, first + i, MPMC_FILL);
         if (mpmc_taken(v) || v.past < -2 || (v.past == -2 && !v.word))

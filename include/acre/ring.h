@@ -381,8 +381,9 @@ ACRE_API int acre_mpmc_release(acre_mpmc_handle *h, const acre_mpmc_slot *slot);
 
 ACRE_API size_t acre_mpmc_capacity(const acre_mpmc *ring);
 ACRE_API size_t acre_mpmc_message(const acre_mpmc *ring);
-/* About how many messages are in it; exact while nobody uses it and nobody has died in it. */
-ACRE_API size_t acre_mpmc_count(const acre_mpmc *ring);
+/* Messages in it, at about the time of the call; those being filled or emptied by somebody count or
+ * not, and so do cells of the dead that nobody has met yet. */
+ACRE_API size_t acre_mpmc_count(const acre_mpmc_handle *h);
 /* While nobody uses it; the dead do not count. */
 ACRE_API int acre_mpmc_check(const acre_mpmc *ring, size_t size);
 
