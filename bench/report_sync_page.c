@@ -55,6 +55,18 @@ static void page_fact(FILE *out, const sync_model *m, const char *key)
     fputs("</li>", out);
 }
 
+/* What else ran when the benches began. */
+static void page_busy(FILE *out, const sync_model *m)
+{
+    double load = json_number_value(json_array_get(json_object_get(m->context, "load_avg"), 0));
+    double cpus = json_number_value(json_object_get(m->context, "num_cpus"));
+    if (cpus > 0 && load > cpus / 2)
+        fprintf(out,
+                "<p class=\"note\">The machine was busy (load %.1f on %.0f CPUs): what two "
+                "processes do together says little.</p>\n",
+                load, cpus);
+}
+
 static void page_header(FILE *out, const sync_model *m)
 {
     fputs("<header>\n<p class=\"eyebrow\">acre · locks, queues and rings", out);
@@ -69,6 +81,7 @@ static void page_header(FILE *out, const sync_model *m)
     fputs("</ul>\n", out);
     if (m->n_repetitions < 3)
         fputs("<p class=\"note\">Fewer than three repetitions: the spread says little.</p>\n", out);
+    page_busy(out, m);
     fputs("</header>\n", out);
 }
 

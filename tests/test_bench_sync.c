@@ -431,6 +431,25 @@ static void check_refused(const char *dir, const char *json, const char *deaths,
     free(text);
 }
 
+ACRE_TEST(bench_sync, page_says_when_the_machine_was_busy)
+{
+    char dir[64], path[128];
+
+    make_dir(dir);
+    write_file(dir,
+               "{\"context\": {\"num_cpus\": 2, \"load_avg\": [5.04, 1, 1]}, \"benchmarks\": "
+               "[{\"name\": \"mutex/uncontended/acre\", \"items_per_second\": 1e8}]}",
+               path, sizeof path);
+    char *page = page_of(dir, path, NULL);
+    ACRE_CHECK(acre_test_page_has(page, "busy (load 5.0 on 2 CPUs)"));
+    ACRE_CHECK(acre_test_page_has(page, "None of what was aimed at"));
+    free(page);
+    page = page_of(dir, sample, NULL);
+    ACRE_CHECK(!acre_test_page_has(page, "The machine was busy"));
+    free(page);
+    remove_dir(dir);
+}
+
 ACRE_TEST(bench_sync, damaged_results_are_refused_with_a_reason)
 {
     static const struct {
