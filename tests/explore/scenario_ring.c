@@ -319,8 +319,6 @@ static const explore_scenario scenarios[] = {
                 mpmc_push_2_alive, mpmc_pop_from_1),
     EXPLORE_ALL("mpmc, a consumer dies", 1, 1, 0, mpmc_begin_1, mpmc_finish, mpmc_peek,
                 mpmc_push_2_alive, mpmc_pop_1_alive),
-    EXPLORE_ALL("mpmc, two of each, one dies", 1, 1, EXPLORE_SLOW, mpmc_begin_2, mpmc_finish,
-                mpmc_push_2, mpmc_push_2_alive, mpmc_pop_from_1, mpmc_pop_timed),
     EXPLORE_ALL("spsc, one cell", 2, 0, 0, spsc_begin_1, spsc_finish, spsc_send, spsc_receive),
     EXPLORE_ALL("spsc, one dies", 2, 1, 0, spsc_begin_2, spsc_finish, spsc_send_timed,
                 spsc_receive_timed),
