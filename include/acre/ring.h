@@ -476,6 +476,48 @@ ACRE_API int acre_broadcast_check(const acre_broadcast *ring, size_t size);
 ACRE_API acre_waitable acre_broadcast_producer_waitable(acre_broadcast_producer *p);
 ACRE_API acre_waitable acre_broadcast_consumer_waitable(acre_broadcast_consumer *c);
 
+/* ================================ by name ================================
+ *
+ * A ring in shared memory of its own, /dev/shm/acre.NAME, as the objects of sync.h: it appears under
+ * its name when it is whole, and stays until it is removed or the machine reboots. */
+enum acre_ring_kind {
+    ACRE_RING_SPSC = 33,
+    ACRE_RING_BYTES,
+    ACRE_RING_MPMC,
+    ACRE_RING_BROADCAST
+};
+
+typedef struct acre_ring_file acre_ring_file;
+
+typedef struct acre_ring_options {
+    uint32_t capacity;
+    uint32_t message;   /* not of bytes */
+    uint32_t consumers; /* of a broadcast */
+    mode_t mode;        /* exact permission bits whatever the umask; 0 = 0600 */
+    bool any_owner;     /* open: accept another user's */
+} acre_ring_options;
+
+/* EEXIST, EACCES, ENOSPC, EFBIG, ENFILE, EMFILE, ENOMEM, ENAMETOOLONG, ACRE_ENAME, EINVAL (kind,
+ * options). */
+ACRE_API int acre_ring_create(acre_ring_file **out, enum acre_ring_kind kind, const char *name,
+                              const acre_ring_options *o);
+/* Of the options (NULL: none) any_owner counts.  ENOENT, EACCES, ELOOP (symbolic link), ACRE_ETYPE (a
+ * directory …), ACRE_EOWNER, ACRE_EOBJECT (another kind, or foreign), ACRE_ELAYOUT, ACRE_ETRUNCATED,
+ * ACRE_ECORRUPT. */
+ACRE_API int acre_ring_open(acre_ring_file **out, enum acre_ring_kind kind, const char *name,
+                            const acre_ring_options *o);
+/* Exactly one of several callers creates; *created (may be NULL) tells. */
+ACRE_API int acre_ring_open_or_create(acre_ring_file **out, enum acre_ring_kind kind,
+                                      const char *name, const acre_ring_options *o, bool *created);
+/* The ring and its bytes, to attach to: an acre_spsc * and so on, valid until close. */
+ACRE_API void *acre_ring_object(const acre_ring_file *f);
+ACRE_API size_t acre_ring_size(const acre_ring_file *f);
+/* Unmap.  EBUSY: this thread has a side or a slot of it. */
+ACRE_API int acre_ring_close(acre_ring_file *f);
+/* The name vanishes at once; who has it open keeps it.  ENOENT, EACCES, ACRE_EOBJECT (no acre
+ * object; it is left alone). */
+ACRE_API int acre_ring_remove(const char *name);
+
 /* ================================ …_for: nanoseconds from now ================================ */
 
 #define ACRE__FOR(name, parameters, ...)                    \
