@@ -44,8 +44,12 @@ struct hold_kind {
 
 void hold_add(const hold_kind *k);
 
-/* The file that file locks lock: made by the first call of a process, gone at its end. */
+/* The file that file locks lock: made by the first call, gone at the end of the process that made
+ * it. */
 const char *hold_file(void);
+
+/* For hold_kind.init: makes it before there are helpers, so that all lock the same one. */
+const char *hold_init_file(const hold_kind *k, void *object);
 
 /* One for each implementation; they call hold_add(). */
 void hold_acre(void);

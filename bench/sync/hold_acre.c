@@ -86,6 +86,7 @@ void hold_acre(void)
         {.primitive = "file_lock",
          .implementation = "acre",
          .size = 64,
+         .init = hold_init_file,
          .attach = hold_acre_open_file,
          .detach = hold_acre_close_file,
          .rounds = hold_acre_file},
