@@ -119,8 +119,9 @@ static void batch_scatter(acre_queue *q, acre__queue_call *c, acre_message *list
 static int batch_receive_some(acre_queue *q, acre_message *list, size_t n, size_t *received,
                               const struct timespec *deadline)
 {
-    acre__queue_batch b = {.n = batch_least(n, ACRE_QUEUE_BATCH)};
+    acre__queue_batch b; /* not cleared: it is large */
     acre__queue_call c = {.batch = &b};
+    b.n = batch_least(n, ACRE_QUEUE_BATCH);
     for (uint32_t k = 0; k < b.n; k++)
         b.size[k] = batch_least(list[k].size, UINT32_MAX);
     int e = acre__queue_receive(q, batch_receive_attempt, &c, deadline);
