@@ -178,14 +178,15 @@ check-asan:  ## the tests under address and undefined-behaviour sanitizers
 	@ACRE_KILLS=$${ACRE_KILLS:-1600} $(MAKE) --no-print-directory VARIANT=asan check
 check-asan-clang:  ## the same with clang
 	@ACRE_KILLS=$${ACRE_KILLS:-800} $(MAKE) --no-print-directory VARIANT=asan-clang CC=clang CXX=clang++ check
+RINGS := spsc bytes mpmc broadcast ring
 PRIMITIVES := mutex condition semaphore barrier wait_any
 check-valgrind: $(PRODUCTS) $(TESTS)  ## the tests of alloc, segment and sync under valgrind
 	@RUNNER="valgrind -q --error-exitcode=9 --trace-children=yes --child-silent-after-fork=yes" \
-	 tools/run-tests.sh $(B) $(filter %/test_alloc %/test_segment %/test_sync $(addprefix %/test_,$(PRIMITIVES)) %/test_queue %/test_ring %/test_mpmc,$(TESTS))
+	 tools/run-tests.sh $(B) $(filter %/test_alloc %/test_segment %/test_sync $(addprefix %/test_,$(PRIMITIVES)) %/test_queue $(addprefix %/test_,$(RINGS)),$(TESTS))
 check-tsan:  ## the concurrent tests under the thread sanitizer, plain runner
 	@$(MAKE) --no-print-directory VARIANT=tsan plain
 .PHONY: plain
-plain: $(addprefix $B/plain/test_,$(or $(T),sync $(PRIMITIVES) rw named file_lock queue queue_shared ring mpmc concurrent))
+plain: $(addprefix $B/plain/test_,$(or $(T),sync $(PRIMITIVES) rw named file_lock queue queue_shared $(RINGS) concurrent))
 	@for t in $^; do $$t || exit 1; done
 
 FUZZ_SECONDS ?= 60
