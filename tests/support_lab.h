@@ -62,6 +62,7 @@ enum {
     LAB_COLD = 1,   /* the victim has not used the library before */
     LAB_LOOSE = 2,  /* before and after may alternate: it depends on others' timing */
     LAB_BESIDE = 8, /* the helper stays until the survivor calls lab_go() */
+    LAB_SPINS = 16, /* it waits without sleeping: the helper goes on after some instructions */
     LAB_SINGLE = 4  /* no second death: too long, or without sense */
 };
 

@@ -31,6 +31,7 @@ enum {
     STEP_MOST_FROZEN = 120,
     STEP_PAIRS = 60,
     STEP_CHANGES = 256,
+    STEP_SPIN = 500,
     STEP_ALL = 50 /* times as many, with ACRE_ALL_STEPS */
 };
 
@@ -225,8 +226,11 @@ static pid_t step_to(step_run *r, const step_aim *aim, size_t *done)
     step_way w = {0};
     pid_t victim = step_begin(r);
     while (!step_there(&w, aim) && !lab_now->over &&
-           step_one(r, victim, w.done + 1 == aim->instructions))
+           step_one(r, victim, w.done + 1 == aim->instructions)) {
         step_count(r, &w);
+        if (r->s->flags & LAB_SPINS && w.done == STEP_SPIN)
+            step_go(r);
+    }
     ACRE_CHECK(w.done < STEP_LONGEST);
     r->changes = w.changes;
     *done = w.done;
