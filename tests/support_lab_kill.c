@@ -88,6 +88,7 @@ static void kills_replace(kills_run *r, unsigned i)
     kills_place p = {r, i};
     w->life++;
     w->paused = 0;
+    w->at = 0;
     w->seed = acre_test_random(&r->seed);
     r->child[i] = acre_test_spawn(kills_worker, &p);
 }
