@@ -679,7 +679,8 @@ static void *receive_eight(void *arg)
     return NULL;
 }
 
-/* Whoever cannot take what it was woken for does not keep it from those who can. */
+/* Whoever cannot take what it was woken for does not keep it from those who can.  (That it passes
+ * the wake-up on at once, and not by a nap, is not seen here.) */
 ACRE_TEST(queue, a_refused_message_reaches_another_sleeper)
 {
     acre_queue *q = make(4, 8);
