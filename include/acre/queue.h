@@ -38,7 +38,8 @@
  *
  * Time: as in acre/sync.h.  …_until() takes a point of CLOCK_MONOTONIC, NULL is never, a deadline
  * that is past still takes what is there; …_for() takes nanoseconds from now.  The try forms do not
- * wait for messages or room; for a lock whose owner was stopped they wait a second (EBUSY).
+ * wait for messages or room.  If the owner of the lock was stopped they wait a second for it (EBUSY),
+ * the timed forms until 10 ms after the call at least (ETIMEDOUT).
  *
  * Threads: all functions may be called by any thread at any time; only close must be the last.
  * After fork() the child may use the queue; places that its parent reserved are not its own.
