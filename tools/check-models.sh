@@ -5,8 +5,7 @@
 #     BUG flags   a seeded mistake: Spin must find an error
 #     NAP flags   the same, for the documented cases in which only a nap wakes a sleeper
 cd "$(dirname "$0")/.." || exit 2
-out=build/models passed=0 failed=0
-mkdir -p "$out"
+passed=0 failed=0
 
 number() { # of the line that matches, in pan's output
     sed -n "s/$1/\1/p" "$out/pan.log" | head -n 1
@@ -17,7 +16,7 @@ run() { # model, wanted: 0 or 1 errors, flags…
     shift 2
     rm -f "$out"/pan* "$out"/*.trail
     # shellcheck disable=SC2086
-    (cd "$out" && spin $* -a "../../models/$model.pml" >spin.log 2>&1 &&
+    (cd "$out" && spin $* -a "../../../models/$model.pml" >spin.log 2>&1 &&
         ${CC:-cc} -O2 -w -DSAFETY -DNOREDUCE -DMEMLIM=1900 -o pan pan.c &&
         timeout 120 ./pan -m1000000 -w22 >pan.log 2>&1)
     status=$?
@@ -35,11 +34,13 @@ run() { # model, wanted: 0 or 1 errors, flags…
     cat "$out/spin.log"
     grep '^pan' "$out/pan.log"
     # shellcheck disable=SC2086
-    [ ! -f "$out/$model.pml.trail" ] || (cd "$out" && spin $* -t -p "../../models/$model.pml") | tail -n 120
+    [ ! -f "$out/$model.pml.trail" ] || (cd "$out" && spin $* -k "$model.pml.trail" -p "../../../models/$model.pml") | tail -n 120
 }
 
 [ $# -gt 0 ] || set -- $(ls models/*.pml | xargs -n 1 basename -s .pml | grep -v '^kernel$')
 for m in "$@"; do
+    out=build/models/$m
+    mkdir -p "$out"
     sed -n 's/^ \* \(RUN\|BUG\|NAP\) \([^	]*\).*/\1 \2/p' "models/$m.pml" >"$out/$m.runs"
     while read -r kind flags; do
         wanted=1

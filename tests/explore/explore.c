@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXPLORE_SHORT = 10 }; /* a short run makes that fraction of the random schedules */
+enum { EXPLORE_SHORT = 20 }; /* a short run makes that fraction of the random schedules */
 
 typedef struct explore_count {
     unsigned long long schedules, died, napped;

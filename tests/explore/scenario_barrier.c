@@ -130,7 +130,7 @@ static const explore_scenario scenarios[] = {
     EXPLORE_ALL("barrier, one leaves", 2, 0, 0, begin_2, NULL, meet_twice, meet_and_leave),
     EXPLORE_ALL("barrier, one leaves at once, one dies", 2, 1, 0, begin_2, NULL, meet_once,
                 leave_at_once),
-    EXPLORE_ALL("barrier, giving up", 3, 0, 0, begin_2, NULL, meet_once, meet_timed),
+    EXPLORE_ALL("barrier, giving up", 3, 0, EXPLORE_SLOW, begin_2, NULL, meet_once, meet_timed),
     EXPLORE_ALL("barrier, giving up, one dies", 1, 1, 0, begin_2, NULL, meet_once, meet_timed),
     EXPLORE_ALL("barrier of three", 1, 0, 0, begin_3, NULL, meet_once, meet_once, meet_once),
     EXPLORE_RANDOM("barrier of three, one dies", 50000, 1, 0, begin_3, NULL, meet_twice, meet_twice,
@@ -138,7 +138,7 @@ static const explore_scenario scenarios[] = {
     EXPLORE_RANDOM("barrier of three, giving up, one dies", 50000, 1, 0, begin_3, NULL, meet_once,
                    meet_timed, meet_and_leave),
     EXPLORE_ALL("once", 3, 0, 0, NULL, finish_once, once, once),
-    EXPLORE_ALL("once, one dies", 3, 1, 0, NULL, finish_once, once, once),
+    EXPLORE_ALL("once, one dies", 3, 1, EXPLORE_SLOW, NULL, finish_once, once, once),
     EXPLORE_ALL("once, fails first", 3, 0, 0, NULL, once, once_failing, once),
     EXPLORE_ALL("once, three threads, one dies", 1, 1, 0, NULL, finish_once, once, once, once),
 };

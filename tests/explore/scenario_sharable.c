@@ -138,7 +138,7 @@ static const explore_scenario scenarios[] = {
                 write_once),
     EXPLORE_ALL("reader, writer, one dies, shorter", 2, 1, 0, begin, finish, read_once, write_once),
     EXPLORE_ALL("two writers, one dies", 2, 1, 0, begin, finish, write_once, write_once),
-    EXPLORE_ALL("two readers, one dies", 3, 1, 0, begin, finish, read_once, read_once),
+    EXPLORE_ALL("two readers, one dies", 3, 1, EXPLORE_SLOW, begin, finish, read_once, read_once),
     EXPLORE_ALL("reading twice, then writing", 3, 0, 0, begin, finish, read_twice, read_then_write),
     EXPLORE_ALL("two readers, writer", 2, 0, 0, begin, finish, read_once, read_once, write_once),
     EXPLORE_ALL("two readers, writer, one dies", 1, 1, 0, begin, finish, read_once, read_once,
