@@ -67,7 +67,7 @@ say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@' &&) $(2)
 .DELETE_ON_ERROR:
 .PHONY: all deps-build deps-test deps-compare test check examples layers headers-check format \
         check-asan check-asan-clang check-tsan check-valgrind fuzz coverage compare bench bench-sync plots \
-        traces install clean help crash explore models
+        traces install clean help crash crash-sync explore models
 
 # ---- the jobs of a newcomer ----
 compare: deps-compare  ## main job: replay the bundled traces on everything, rank, write build/report/
@@ -173,6 +173,13 @@ check: $(PRODUCTS) $(TESTS) examples layers headers-check  ## run the tests (VAR
 
 examples: $(EXAMPLES)  ## build the examples and run them
 	@for e in $(EXAMPLES); do $$e >$$e.out 2>&1 || { cat $$e.out; echo "$$e failed"; exit 1; }; done
+
+CRASH_SYNC := sync_lab sync_step sync_step_rw sync_step_messages sync_step_named sync_kill \
+              sync_kill_messages sync_boost
+crash-sync:  ## the laboratory in full: 20,000 kills a primitive, each instruction, of -O0 code too
+	@rm -f $B/sync-kills.json
+	@ACRE_KILLS=$${ACRE_KILLS:-340000} ACRE_ALL_STEPS=1 $(MAKE) --no-print-directory check T="$(CRASH_SYNC)"
+	@ACRE_ALL_STEPS=1 $(MAKE) --no-print-directory VARIANT=debug check T="$(filter sync_step%,$(CRASH_SYNC))"
 
 check-asan:  ## the tests under address and undefined-behaviour sanitizers
 	@ACRE_KILLS=$${ACRE_KILLS:-1600} $(MAKE) --no-print-directory VARIANT=asan check

@@ -24,12 +24,13 @@
 
 enum {
     STEP_FORBIDDEN = 77,
+    STEP_LIMIT_SECONDS = 120, /* for one death */
     STEP_LONGEST = 100000,
     STEP_SIZE = 8192,
     /* How many deaths, if there are more instructions: at each, with a peer, in pairs. */
-    STEP_MOST = 400,
-    STEP_MOST_FROZEN = 120,
-    STEP_PAIRS = 60,
+    STEP_MOST = 250,
+    STEP_MOST_FROZEN = 60,
+    STEP_PAIRS = 30,
     STEP_CHANGES = 256,
     STEP_SPIN = 500,
     STEP_ALL = 50 /* times as many, with ACRE_ALL_STEPS */
@@ -160,6 +161,7 @@ static bool step_helper_end(step_run *r)
 
 static void step_prepare(step_run *r)
 {
+    acre_test_limit(STEP_LIMIT_SECONDS);
     memset(lab_now, 0, sizeof *lab_now);
     memset(r->shared, 0, r->size);
     lab_now->seed = acre_test_random(&r->seed);
@@ -325,7 +327,7 @@ static size_t step_scale(void)
 /* A random instruction of every `stride`, and the last one. */
 static void step_each(step_run *r, void (*meanwhile)(void *), size_t n, size_t most)
 {
-    size_t stride = r->s->stride ? r->s->stride : 1;
+    size_t stride = r->s->stride && step_scale() == 1 ? r->s->stride : 1;
     most = acre_test_rounds(most * step_scale());
     if (stride < n / most + 1)
         stride = n / most + 1;
@@ -351,14 +353,14 @@ static size_t step_measure(step_run *r, bool whole)
 /* First deaths between any two changes, as likely between each; second deaths soon after any. */
 static void step_pairs(step_run *r)
 {
-    size_t n = step_measure(r, true), later = r->changes;
-    n = step_measure(r, false);
+    size_t whole = step_measure(r, true), later = r->changes, n = step_measure(r, false);
     size_t first[STEP_CHANGES + 2] = {0}, firsts = r->changes + 1;
     memcpy(first + 1, r->change, r->changes * sizeof *first);
     first[firsts] = n + 1;
     for (size_t i = 0, end = acre_test_rounds(STEP_PAIRS * step_scale()); i < end; i++) {
         size_t at = acre_test_below(&r->seed, firsts);
-        step_aim second = {.changes = acre_test_below(&r->seed, later + 1),
+        step_aim second = {.instructions = later ? 0 : acre_test_below(&r->seed, whole),
+                           .changes = acre_test_below(&r->seed, later + 1),
                            .more = acre_test_below(&r->seed, i % 8 ? 4 : 64)};
         step_twice(r, first[at] + acre_test_below(&r->seed, first[at + 1] - first[at]), &second);
     }

@@ -558,3 +558,118 @@ static void broadcast_audit(void *shared, const lab_worker *dead)
 }
 
 KILL_CHANNEL(broadcast)
+
+/* ================================ negative controls ================================
+ *
+ * Two queues under a robust mutex.  One is emptied by whoever inherits the mutex: that loses
+ * messages. In the other a receiver counts a message as its own before it has taken it out: that
+ * doubles. */
+
+typedef struct naive {
+    acre_mutex mutex;
+    volatile uint32_t head, tail;
+    message slot[RING];
+} naive;
+
+static naive *naive_here;
+static bool naive_forgets;
+
+static void naive_prepare(void *shared)
+{
+    naive_here = (naive *)((exchange *)shared)->channel[0];
+    acre_mutex_init(&naive_here->mutex);
+}
+
+static void naive_lock(void)
+{
+    if (!acre_mutex_lock(&naive_here->mutex))
+        return;
+    if (naive_forgets)
+        naive_here->head = naive_here->tail;
+    LAB_EQUAL(acre_mutex_consistent(&naive_here->mutex), 0);
+}
+
+static int naive_unlock(int e)
+{
+    LAB_EQUAL(acre_mutex_unlock(&naive_here->mutex), 0);
+    return e;
+}
+
+static int naive_send(message *m, unsigned way)
+{
+    (void)way;
+    naive_lock();
+    if (naive_here->tail - naive_here->head == RING)
+        return naive_unlock(EAGAIN);
+    naive_here->slot[naive_here->tail % RING] = *m;
+    naive_here->tail++;
+    return naive_unlock(0);
+}
+
+static int naive_receive(message *m, unsigned way)
+{
+    (void)way;
+    naive_lock();
+    if (naive_here->tail == naive_here->head)
+        return naive_unlock(EAGAIN);
+    *m = naive_here->slot[naive_here->head % RING];
+    naive_here->head++;
+    return naive_unlock(0);
+}
+
+/* Counted first, taken out after. */
+static void naive_receive_early(exchange *x)
+{
+    naive_lock();
+    if (naive_here->tail != naive_here->head) {
+        message m = naive_here->slot[naive_here->head % RING];
+        __atomic_add_fetch(&x->of[m.sender].got[m.number % LEDGER], 1, __ATOMIC_SEQ_CST);
+        for (int i = 0; i < 200; i++)
+            __asm__ volatile("" ::: "memory");
+        naive_here->head++;
+    }
+    naive_unlock(0);
+}
+
+static void naive_turn(void *shared, lab_worker *w)
+{
+    message m;
+    if (acre_test_below(&w->seed, 2))
+        turn_send(shared, w, naive_send);
+    else if (naive_forgets)
+        turn_receive(shared, w, naive_receive, &m);
+    else
+        naive_receive_early(shared);
+}
+
+static void naive_audit(void *shared, const lab_worker *dead)
+{
+    message m;
+    while (naive_receive(&m, 0) == 0)
+        audit_see(&m);
+    audit_all(shared, dead, false);
+}
+
+static lab_count naive_contest(bool forgets)
+{
+    static const lab_contest c = {.primitive = "control",
+                                  .prepare = naive_prepare,
+                                  .turn = naive_turn,
+                                  .audit = naive_audit,
+                                  .kills = 400};
+    naive_forgets = forgets;
+    return lab_contend(&c);
+}
+
+ACRE_TEST(sync_lab, a_queue_that_forgets_is_found)
+{
+    lab_count n = naive_contest(true);
+    ACRE_CHECK(n.lost > 0 && n.doubled == 0 && n.hangs == 0, "%zu lost, %zu doubled: %s", n.lost,
+               n.doubled, n.text);
+}
+
+ACRE_TEST(sync_lab, a_queue_that_repeats_is_found)
+{
+    lab_count n = naive_contest(false);
+    ACRE_CHECK(n.doubled > 0 && n.hangs == 0, "%zu doubled: %s", n.doubled, n.text);
+}
