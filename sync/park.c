@@ -14,7 +14,7 @@ enum {
     PARK_DOZE_LEAST = 20 * 1000,
     PARK_DOZE_MOST = 1000 * 1000
 };
-enum { PARK_PATIENCE_MAX = 256, PARK_PATIENCE_LEAST = 4, PARK_PROBE = 16 };
+enum { PARK_PATIENCE_LEAST = 16, PARK_DOUBT_LEAST = 16, PARK_DOUBT_MOST = 1024 };
 
 #ifndef ACRE_EXPLORE
 
@@ -131,10 +131,23 @@ void acre__park_any(const acre__sleep *list, size_t n, const struct timespec *de
 
 /* ---- spinning ---- */
 
+static bool park_yield(acre__spinner *spin)
+{
+    if (spin->yielded)
+        return false;
+    spin->yielded = true;
+#ifdef ACRE_EXPLORE
+    acre__pause();
+#else
+    sched_yield();
+#endif
+    return true;
+}
+
 bool acre__spin(acre__spinner *spin)
 {
     if (spin->used >= spin->self->patience)
-        return false;
+        return park_yield(spin);
     uint32_t n = spin->used < spin->longest ? spin->used / 2 + 1 : spin->longest;
     spin->used += n;
     while (n--)
@@ -142,24 +155,37 @@ bool acre__spin(acre__spinner *spin)
     return true;
 }
 
-/* Patience that has gone is tried again now and then. */
-static uint32_t park_less(uint32_t patience)
+/* A trial, of one who doubts, has failed. */
+static void park_doubt_more(acre__self *s)
 {
-    if (patience >= 2 * PARK_PATIENCE_LEAST)
-        return patience / 2;
-    return patience ? patience - 1 : 0;
+    s->patience = 0;
+    s->slept = 0;
+    if (s->doubt < PARK_DOUBT_MOST)
+        s->doubt *= 2;
+}
+
+static void park_trust_less(acre__self *s)
+{
+    s->patience /= 2;
+    if (s->patience >= PARK_PATIENCE_LEAST)
+        return;
+    s->patience = 0;
+    s->slept = 0;
+    s->doubt = PARK_DOUBT_LEAST;
 }
 
 void acre__spun(acre__spinner *spin, bool paid)
 {
     acre__self *s = spin->self;
-    if (paid)
-        s->patience = s->patience < PARK_PATIENCE_MAX / 2 ? s->patience * 2 + PARK_PATIENCE_LEAST
-                                                          : PARK_PATIENCE_MAX;
+    if (paid && !spin->yielded) {
+        s->patience = ACRE__PATIENCE;
+        s->doubt = 0;
+    } else if (!s->doubt)
+        park_trust_less(s);
     else if (s->patience)
-        s->patience = park_less(s->patience);
-    else if (++s->probe % PARK_PROBE == 0)
-        s->patience = PARK_PATIENCE_MAX / 2;
+        park_doubt_more(s);
+    else if (++s->slept >= s->doubt)
+        s->patience = ACRE__PATIENCE;
 }
 
 /* ---- events ---- */

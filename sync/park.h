@@ -6,8 +6,12 @@
  * killed before it acts takes the wake-up with it.  So a death costs a waiter 50 ms at most, never
  * more.
  *
- * Spinning is worth while only when the other side runs on another processor.  Each thread learns
- * whether its spinning pays: patience grows when it did, and halves when it slept after all.
+ * Spinning is worth while only when the other side runs on another processor, and then for about as
+ * long as falling asleep and being woken would take.  Each thread learns whether it pays: each time
+ * that it slept after all halves its patience; when that has gone, it tries again after 16 sleeps,
+ * then 32, 64 … 1024.  One success brings all of it back.  Before sleeping, the rest of the time
+ * slice is given away once: on one processor that often lets the other side answer without a
+ * system call to wake anybody.
  *
  * Deadlines are points of CLOCK_MONOTONIC; NULL is never.
  */
@@ -62,11 +66,12 @@ typedef struct acre__spinner {
     acre__self *self;
     uint32_t longest;
     uint32_t used; /* pauses so far */
+    bool yielded;
 } acre__spinner;
 
 static inline acre__spinner acre__spin_begin(uint32_t longest)
 {
-    return (acre__spinner){acre__self_get(), longest, 0};
+    return (acre__spinner){acre__self_get(), longest, 0, false};
 }
 
 /* Pause, longer each time; false: patience is at its end. */

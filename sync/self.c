@@ -81,6 +81,7 @@ acre__self *acre__self_meet(void)
     size_t size = 0;
     syscall(SYS_get_robust_list, 0, &head, &size);
     s->tid = (uint32_t)syscall(SYS_gettid);
+    s->patience = ACRE__PATIENCE;
     s->id = self_random();
     s->place = (uint32_t)(s->id >> 32) % ACRE_READERS;
     s->head = head && head->futex_offset == SELF_OFFSET ? head : self_register();

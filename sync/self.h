@@ -35,11 +35,14 @@
 #include <linux/futex.h>
 #include <stddef.h>
 
+enum { ACRE__PATIENCE = 1024 }; /* pauses: 20 to 50 us */
+
 typedef struct acre__self {
     struct robust_list_head *head; /* before the thread's first lock one that looks busy */
     uint32_t tid;                  /* 0 before it */
     uint32_t patience; /* how long it pays to spin before sleeping, in pauses; see park.c */
-    uint32_t probe;    /* sleeps since patience ran out */
+    uint32_t doubt;    /* 0, or after how many sleeps it tries to spin again */
+    uint32_t slept;    /* how many of them there were */
     uint32_t unhealed; /* cells it holds whose owner before had died */
     uint32_t place;    /* as a reader: where it found room last */
     uintptr_t owned;   /* address of the rw owner's cell that was taken last, plus its mode; or 0 */
