@@ -6,9 +6,11 @@
  *
  *     killed                             then
  *     owner                              the kernel marks its cells: free for whoever comes;
- * sleepers look every 50 ms while acquiring, before the claim  nothing has happened … after it an
- * owner has died while releasing, before the word   an owner has died … after it, before the signal
- * the permit is free; sleepers look every 50 ms
+ *                                        sleepers look every 50 ms
+ *     while acquiring, before the claim  nothing has happened
+ *     … after it                         an owner has died
+ *     while releasing, before the word   an owner has died
+ *     … after it, before the signal      the permit is free; sleepers look every 50 ms
  *
  * The mark D of a dead owner goes when its permit is taken again; there is nothing to repair.
  */

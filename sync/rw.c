@@ -55,6 +55,16 @@ static int rw_attempt(acre__self *s, acre__rw *m, uint64_t *both)
                                                            : RW_AGAIN;
 }
 
+/* For what rw_attempt() told.  A dead writer leaves nobody who would wake us but its readers. */
+static void rw_await(acre__self *s, acre__rw *m, int told, uint64_t both,
+                     const struct timespec *deadline)
+{
+    if (told == EBUSY)
+        acre__rw_await_place(s, m, deadline);
+    else if (!rw_dead(acre__load(&m->owner.both)) || !acre__rw_await_reader(m, deadline))
+        acre__rw_await_owner(m, both, deadline);
+}
+
 static int rw_lock_sharable(acre__self *s, acre__rw *m, const struct timespec *deadline)
 {
     uint64_t both;
@@ -62,10 +72,7 @@ static int rw_lock_sharable(acre__self *s, acre__rw *m, const struct timespec *d
     while ((e = rw_attempt(s, m, &both)) == RW_AGAIN || e == EBUSY) {
         if (acre__expired(deadline))
             return ETIMEDOUT;
-        if (e == EBUSY)
-            acre__rw_await_place(s, m, deadline);
-        else
-            acre__rw_await_owner(m, both, deadline);
+        rw_await(s, m, e, both, deadline);
     }
     return e;
 }

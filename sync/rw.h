@@ -14,8 +14,8 @@
  *    reader: take my cell; look at the owner       writer: owner = WANT; look at all readers' cells
  *            free, UPGRADABLE: I read                      wait until each is free or its
  *            WANT, EXCLUSIVE: give it back, wait           owner has died; then EXCLUSIVE
- *            TRY: make it UPGRADABLE: I read       TRY:    a reader is in, or it is TRY no more:
- * back to what was before; else EXCLUSIVE
+ *            TRY: make it UPGRADABLE: I read       TRY:    a reader is in, or it is TRY no more: back
+ *                                                          to what was before; else EXCLUSIVE
  *
  * so a writer that only tries never turns a reader away, of a reader and a writer who try at the
  * same time one gets it, and neither waits for the other, which may have been stopped.
@@ -138,6 +138,9 @@ bool acre__rw_read(acre__rw *m, uint32_t but);
 
 /* The same for those who try: a reader that has just been turned away gets a moment to leave. */
 bool acre__rw_read_on(acre__rw *m, uint32_t but);
+
+/* If a reader is in, wait until that one may be out, woken, or for a nap. */
+bool acre__rw_await_reader(acre__rw *m, const struct timespec *deadline);
 
 /* Wait until no reader is in.  0 or ETIMEDOUT. */
 int acre__rw_drain(acre__rw *m, const struct timespec *deadline);

@@ -93,14 +93,19 @@ static void reader_await(acre_cell *c, const struct timespec *deadline)
         acre__park(&c->word, seen | ACRE__W, deadline);
 }
 
+bool acre__rw_await_reader(acre__rw *m, const struct timespec *deadline)
+{
+    uint32_t place = reader_find(m, RW_NOBODY);
+    if (place != RW_NOBODY && !acre__expired(deadline))
+        reader_await(&m->reader[place].cell, deadline);
+    return place != RW_NOBODY;
+}
+
 int acre__rw_drain(acre__rw *m, const struct timespec *deadline)
 {
-    uint32_t place;
-    while ((place = reader_find(m, RW_NOBODY)) != RW_NOBODY) {
+    while (acre__rw_await_reader(m, deadline))
         if (acre__expired(deadline))
             return ETIMEDOUT;
-        reader_await(&m->reader[place].cell, deadline);
-    }
     return 0;
 }
 

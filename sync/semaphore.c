@@ -14,9 +14,9 @@
  *     killed                              then
  *     poster, before its wake-up          the count is there: sleepers see it within 50 ms
  *     woken, before it took               S is clear, the count there: the same
- *     woken, after it took (S is set)     what it took is lost; what it would have passed on is
- * seen by sleepers within 50 ms asleep                              S may be set for nobody: one
- * wake-up in vain
+ *     woken, after it took (S is set)     what it took is lost; what it would have passed on is seen
+ *                                         by sleepers within 50 ms
+ *     asleep                              S may be set for nobody: one wake-up in vain
  */
 #include "sync/kinds.h"
 #include "sync/wait.h"
