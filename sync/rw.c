@@ -61,7 +61,9 @@ static void rw_await(acre__self *s, acre__rw *m, int told, uint64_t both,
 {
     if (told == EBUSY)
         acre__rw_await_place(s, m, deadline);
-    else if (!rw_dead(acre__load(&m->owner.both)) || !acre__rw_await_reader(m, deadline))
+    else if (rw_dead(acre__load(&m->owner.both)))
+        acre__rw_await_reader(m, deadline);
+    else
         acre__rw_await_owner(m, both, deadline);
 }
 
