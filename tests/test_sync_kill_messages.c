@@ -657,8 +657,11 @@ static lab_count naive_contest(bool forgets)
                                   .turn = naive_turn,
                                   .audit = naive_audit,
                                   .kills = 400};
+    lab_count n = {0};
     naive_forgets = forgets;
-    return lab_contend(&c);
+    for (int i = 0; i < 20 && n.lost + n.doubled == 0; i++)
+        n = lab_contend(&c);
+    return n;
 }
 
 ACRE_TEST(sync_lab, a_queue_that_forgets_is_found)

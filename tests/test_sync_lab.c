@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { LAB_HASTY_MS = 100 };
+enum { LAB_HASTY_MS = 100, LAB_ATTEMPTS = 20 };
 
 static bool lab_says(const lab_count *n, const char *text)
 {
@@ -267,7 +267,9 @@ ACRE_TEST(sync_lab, random_kills_find_a_lock_that_dies_with_its_owner)
                                   .turn = plain_turn,
                                   .patience_ms = LAB_HASTY_MS,
                                   .kills = 100};
-    lab_count n = lab_contend(&c);
+    lab_count n = {0};
+    for (int i = 0; i < LAB_ATTEMPTS && !n.hangs; i++)
+        n = lab_contend(&c);
     ACRE_CHECK(n.hangs > 0 && n.violations == 0, "%s", n.text);
 }
 
@@ -286,7 +288,9 @@ ACRE_TEST(sync_lab, random_kills_find_a_death_that_is_not_told)
 {
     static const lab_contest c = {
         .primitive = "control", .prepare = guarded_prepare, .turn = silent_turn, .kills = 400};
-    lab_count n = lab_contend(&c);
+    lab_count n = {0};
+    for (int i = 0; i < LAB_ATTEMPTS && !n.violations; i++)
+        n = lab_contend(&c);
     ACRE_CHECK(n.violations > 0 && n.hangs == 0, "%s", n.text);
 }
 
@@ -305,6 +309,8 @@ ACRE_TEST(sync_lab, random_kills_find_a_lock_that_robs_the_living)
 {
     static const lab_contest c = {
         .primitive = "control", .prepare = guarded_prepare, .turn = impatient_turn, .kills = 400};
-    lab_count n = lab_contend(&c);
+    lab_count n = {0};
+    for (int i = 0; i < LAB_ATTEMPTS && !n.violations; i++)
+        n = lab_contend(&c);
     ACRE_CHECK(n.violations > 0, "%s", n.text);
 }
