@@ -148,9 +148,8 @@ bool acre__spin(acre__spinner *spin)
 {
     if (spin->used >= spin->self->patience)
         return park_yield(spin);
-    uint32_t n = spin->used < spin->longest ? spin->used / 2 + 1 : spin->longest;
-    spin->used += n;
-    while (n--)
+    spin->used += spin->distance;
+    for (uint32_t n = spin->distance; n; n--)
         acre__pause();
     return true;
 }

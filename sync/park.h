@@ -57,24 +57,24 @@ typedef struct acre__sleep {
 } acre__sleep;
 void acre__park_any(const acre__sleep *list, size_t n, const struct timespec *deadline);
 
-/* Spinning: `while (!done() && acre__spin(&spin)) ;`, then acre__spun(&spin, done()).  Looks come
- * at growing distances, at most `longest` pauses: for an answer that is wanted soon, or for a lock,
- * whose owner gets more done undisturbed. */
-enum { ACRE__SPIN_SOON = 4, ACRE__SPIN_LOCK = 64 };
+/* Spinning: `while (!done() && acre__spin(&spin)) ;`, then acre__spun(&spin, done()).  Looks come at a
+ * distance of so many pauses: short for an answer that is wanted soon; long for a lock, as each look
+ * takes the lock's line away from the owner, who would rather finish. */
+enum { ACRE__SPIN_SOON = 1, ACRE__SPIN_LOCK = 32 };
 
 typedef struct acre__spinner {
     acre__self *self;
-    uint32_t longest;
+    uint32_t distance;
     uint32_t used; /* pauses so far */
     bool yielded;
 } acre__spinner;
 
-static inline acre__spinner acre__spin_begin(uint32_t longest)
+static inline acre__spinner acre__spin_begin(uint32_t distance)
 {
-    return (acre__spinner){acre__self_get(), longest, 0, false};
+    return (acre__spinner){acre__self_get(), distance, 0, false};
 }
 
-/* Pause, longer each time; false: patience is at its end. */
+/* Pause; false: patience is at its end. */
 bool acre__spin(acre__spinner *spin);
 
 /* Remember whether it paid. */

@@ -35,7 +35,11 @@
 #include <linux/futex.h>
 #include <stddef.h>
 
-enum { ACRE__PATIENCE = 1024 }; /* pauses: 20 to 50 us */
+#ifdef ACRE_EXPLORE
+enum { ACRE__PATIENCE = 2 }; /* each pause is a point */
+#else
+enum { ACRE__PATIENCE = 1024 }; /* pauses: 15 to 50 us */
+#endif
 
 typedef struct acre__self {
     struct robust_list_head *head; /* before the thread's first lock one that looks busy */
