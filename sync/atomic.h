@@ -48,6 +48,17 @@
 
 #endif
 
+/* This line will be written soon: it may come meanwhile.  (gcc has the instruction only for newer
+ * processors; on others it does nothing.) */
+static inline void acre__expect(const void *line)
+{
+#if defined __x86_64__
+    __asm__ volatile("prefetchw %0" : : "m"(*(const char *)line));
+#else
+    __builtin_prefetch(line, 1);
+#endif
+}
+
 /* Tell the processor that this is a waiting loop. */
 static inline void acre__pause(void)
 {

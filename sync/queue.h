@@ -37,6 +37,7 @@ enum {
     ACRE__QUEUE_KIND = 32, /* of a file */
     ACRE__QUEUE_UNIT = 64, /* bytes */
     ACRE__QUEUE_LANES = 64,
+    ACRE__QUEUE_EXPECT = 32,       /* places; a processor has about as many lines on their way */
     ACRE__QUEUE_NONE = 0xffffffff, /* no place */
 };
 
@@ -95,13 +96,14 @@ typedef struct acre__queue {
             uint64_t order; /* the last one given */
             uint64_t lanes; /* bit p: lane[p] is not empty */
             uint32_t count; /* FULL places */
-            uint32_t high;  /* of them in the heap */
+            uint32_t last;  /* of the free places, if there are any */
             acre__queue_side readable, writable;
         };
     };
     uint32_t hands; /* first place in somebody's hands */
     uint32_t rover; /* unit from which to look for free ones */
-    uint32_t reserved[14];
+    uint32_t high;  /* FULL places in the heap */
+    uint32_t reserved[13];
     acre__lane lane[ACRE__QUEUE_LANES];
 } acre__queue;
 _Static_assert(offsetof(acre__queue, lock_word) == 64, "queue format");
@@ -111,6 +113,11 @@ _Static_assert(sizeof(acre__queue) == 704, "queue format");
 /* ---- this process's part ---- */
 
 typedef struct acre__queue_poll acre__queue_poll;
+
+/* Whether it pays to let messages, or room, gather before they are taken (queue_wait.c). */
+typedef struct acre__queue_gather {
+    uint32_t waits, pays;
+} acre__queue_gather;
 
 /* Copies of the constants, checked once, and where things are. */
 struct acre_queue {
@@ -124,6 +131,7 @@ struct acre_queue {
     uint64_t size;
     void *mapping; /* header of the file, if opened by name */
     acre__queue_poll *poll;
+    acre__queue_gather gather[2]; /* by side; hints */
 };
 
 /* ---- places ---- */
@@ -230,6 +238,26 @@ static inline bool acre__queue_maybe(const acre_queue *q, const acre__queue_side
                                 : acre__peek(&s->free) != ACRE__QUEUE_NONE;
 }
 
+/* Before the lock is taken: the lines that will be used come meanwhile.  The links may be changing: no
+ * more than a hint. */
+ACRE__HOT void acre__queue_expect(const acre_queue *q, const acre__queue_side *side,
+                                  const acre__queue_call *c)
+{
+    const acre__queue *s = q->shared;
+    bool sends = side == &s->writable;
+    uint32_t n = c->batch ? ACRE__QUEUE_EXPECT : 1;
+    uint32_t best = 63 - (uint32_t)__builtin_clzll(acre__peek(&s->lanes) | 1);
+    const acre__lane *lane = &s->lane[sends ? c->priority & (ACRE__QUEUE_LANES - 1) : best];
+    acre__expect(lane);
+    uint32_t i = sends ? acre__peek(&s->free) : acre__peek(&lane->head);
+    if (i < q->capacity)
+        acre__expect(&q->link[i]);
+    for (; n && i < q->capacity; n--, i = acre__peek(&q->link[i])) {
+        acre__expect(acre__place_at(q, i));
+        acre__expect(q->places + (size_t)i * q->stride + 64);
+    }
+}
+
 /* The attempt once; its wake-ups are given.  EAGAIN: not possible now. */
 ACRE__HOT int acre__queue_once(acre_queue *q, acre__queue_attempt *attempt, acre__queue_call *c,
                                const struct timespec *deadline)
@@ -249,8 +277,10 @@ ACRE__HOT int acre__queue_run(acre_queue *q, acre__queue_side *side, acre__queue
                               acre__queue_call *c, const struct timespec *deadline)
 {
     int e = EAGAIN;
-    if (deadline == &acre__queue_try || acre__queue_maybe(q, side))
+    if (deadline == &acre__queue_try || acre__queue_maybe(q, side)) {
+        acre__queue_expect(q, side, c);
         e = acre__queue_once(q, attempt, c, deadline);
+    }
     if (__builtin_expect(e != EAGAIN || deadline == &acre__queue_try, 1))
         return e;
     return acre__queue_run_waiting(q, side, attempt, c, deadline);

@@ -26,10 +26,17 @@ static inline bool acre__place_is(const acre_queue *q, uint32_t i, uint32_t stat
 
 /* ---- free places ---- */
 
+/* At the end: places are used in turns, so the two sides are at work in different lines. */
 static inline void acre__queue_free_push(acre_queue *q, uint32_t i)
 {
-    acre__put(&q->link[i], acre__peek(&q->shared->free));
-    acre__put(&q->shared->free, i);
+    acre__queue *s = q->shared;
+    uint32_t last = acre__peek(&s->last);
+    acre__put(&q->link[i], (uint32_t)ACRE__QUEUE_NONE);
+    if (acre__peek(&s->free) == ACRE__QUEUE_NONE)
+        acre__put(&s->free, i);
+    else if (acre__place_exists(q, last))
+        acre__put(&q->link[last], i);
+    acre__put(&s->last, i);
 }
 
 int acre__queue_place_unusual(acre_queue *q, uint32_t size, uint32_t *place);

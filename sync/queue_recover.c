@@ -119,7 +119,7 @@ int acre__queue_recover(acre_queue *q)
 {
     uint32_t n = 0;
     recover_clear(q);
-    for (uint32_t i = q->capacity; i-- > 0;)
+    for (uint32_t i = 0; i < q->capacity; i++)
         if (!recover_place(q, i, &n))
             return ACRE_ECORRUPT;
     recover_sort(q, n);

@@ -14,6 +14,7 @@
 #include "sync/queue.h"
 #include "sync/wait.h"
 
+enum { WAIT_TRIAL = 16, WAIT_GATHER = 128 }; /* waits; pauses */
 enum { WAIT_TRY_NS = 1000 * 1000 * 1000, WAIT_LATE_NS = 10 * 1000 * 1000 };
 
 const struct timespec acre__queue_try = {0};
@@ -86,14 +87,43 @@ static bool wait_over(const acre_queue *q, const acre__queue_side *side)
     return acre__queue_maybe(q, side) && acre__ownerless(acre__peek(&q->shared->lock_word));
 }
 
-static void wait_spin(const acre_queue *q, const acre__queue_side *side)
+static uint32_t wait_available(const acre_queue *q, const acre__queue_side *side)
 {
-    if (wait_over(q, side))
+    uint32_t count = acre__peek(&q->shared->count);
+    return side == &q->shared->readable ? count : q->capacity - count;
+}
+
+/* How long, in pauses: for a small queue to change from full to empty, for a large one to send or
+ * receive some dozens. */
+static uint32_t wait_gathering(const acre_queue *q)
+{
+    uint32_t n = 16 + q->capacity;
+    return n < WAIT_GATHER ? n : WAIT_GATHER;
+}
+
+/* While both sides work without a break, each message that is taken at once costs both a journey of
+ * the lock's line.  So let some gather, if they do: tried now and then, kept up while it pays. */
+static void wait_gather(acre_queue *q, const acre__queue_side *side)
+{
+    acre__queue_gather *g = &q->gather[side == &q->shared->writable];
+    uint32_t before = wait_available(q, side), tried = acre__peek(&g->waits) + 1;
+    acre__put(&g->waits, tried);
+    if (!acre__peek(&g->pays) && tried % WAIT_TRIAL)
         return;
+    for (uint32_t i = 0; i < wait_gathering(q); i++)
+        acre__pause();
+    acre__put(&g->pays, (uint32_t)(wait_available(q, side) > before));
+}
+
+static void wait_spin(acre_queue *q, const acre__queue_side *side)
+{
     acre__spinner spin = acre__spin_begin(ACRE__SPIN_SOON);
     while (!wait_over(q, side) && acre__spin(&spin))
         ;
-    acre__spun(&spin, acre__queue_maybe(q, side));
+    bool over = acre__queue_maybe(q, side);
+    acre__spun(&spin, over);
+    if (over)
+        wait_gather(q, side);
 }
 
 static uint32_t wait_ask(acre__queue_side *side)
@@ -108,6 +138,7 @@ int acre__queue_run_waiting(acre_queue *q, acre__queue_side *side, acre__queue_a
     for (;;) {
         uint32_t seen = 0;
         wait_spin(q, side);
+        acre__queue_expect(q, side, c);
         int e = acre__queue_lock(q, deadline);
         if (e)
             return e;
