@@ -102,13 +102,15 @@ unsigned lab_choice(unsigned n);
 unsigned lab_deaths(void);
 bool lab_finished(void);
 
-#define LAB_SCENARIO(primitive_, operation_, ...)                                                  \
-    ACRE_TEST(step_##primitive_, operation_)                                                       \
+#define LAB_SCENARIO_IN(suite_, primitive_, operation_, ...)                                       \
+    ACRE_TEST(suite_, operation_)                                                                  \
     {                                                                                              \
         static const lab_scenario s = {                                                            \
             .primitive = #primitive_, .operation = #operation_, __VA_ARGS__};                      \
         lab_step_test(&s);                                                                         \
     }
+#define LAB_SCENARIO(primitive_, operation_, ...)                                                  \
+    LAB_SCENARIO_IN(step_##primitive_, primitive_, operation_, __VA_ARGS__)
 
 /* ---- at random moments ---- */
 

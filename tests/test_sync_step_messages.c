@@ -260,7 +260,8 @@ static int queue_gone(void *shared)
 }
 
 #define QUEUE(operation, ...)                                                                      \
-    LAB_SCENARIO(queue, operation, .prepare = queue_2, .size = RING_BYTES, __VA_ARGS__)
+    LAB_SCENARIO_IN(step_queue_A59, queue, operation, .prepare = queue_2, .size = RING_BYTES,      \
+                    __VA_ARGS__)
 QUEUE(send, .before = queue_attach, .victim = queue_send, .verify = queue_sent)
 QUEUE(send_large, .before = queue_attach, .victim = queue_send_large, .verify = queue_sent)
 QUEUE(receive, .before = queue_attach, .victim = queue_receive, .verify = queue_received)
@@ -272,10 +273,10 @@ QUEUE(acquire, .before = queue_attach, .victim = queue_acquire, .verify = queue_
 QUEUE(release, .before = queue_attach_and_acquire, .victim = queue_release,
       .verify = queue_received, .flags = LAB_SINGLE | LAB_LOOSE)
 QUEUE(peek, .before = queue_attach, .victim = queue_peek, .verify = queue_untouched)
-LAB_SCENARIO(queue, send_units, .prepare = queue_2_units, .size = RING_BYTES,
-             .before = queue_attach, .victim = queue_send_large, .verify = queue_sent)
-LAB_SCENARIO(queue, receive_units, .prepare = queue_2_units, .size = RING_BYTES,
-             .before = queue_attach, .victim = queue_receive, .verify = queue_received)
+LAB_SCENARIO_IN(step_queue_A59, queue, send_units, .prepare = queue_2_units, .size = RING_BYTES,
+                .before = queue_attach, .victim = queue_send_large, .verify = queue_sent)
+LAB_SCENARIO_IN(step_queue_A59, queue, receive_units, .prepare = queue_2_units, .size = RING_BYTES,
+                .before = queue_attach, .victim = queue_receive, .verify = queue_received)
 
 static void queue_reserve_for_peers(void *shared)
 {
@@ -347,15 +348,16 @@ static int queue_1_or_not(void *shared)
     return LAB_EITHER;
 }
 
-LAB_SCENARIO(queue, receive_that_waits, .prepare = queue_empty, .size = RING_BYTES,
-             .before = queue_attach, .victim = queue_wait, .wake = queue_wake,
-             .verify = queue_at_most_1, .flags = LAB_LOOSE | LAB_SINGLE)
-LAB_SCENARIO(queue, receive_beside_another, .prepare = queue_empty, .size = RING_BYTES,
-             .helper = queue_waiter, .before = queue_attach, .victim = queue_wait,
-             .wake = queue_wake_2, .verify = queue_1_or_not, .flags = LAB_LOOSE | LAB_SINGLE)
-LAB_SCENARIO(queue, send_to_a_waiter, .prepare = queue_empty, .size = RING_BYTES,
-             .helper = queue_waiter, .before = queue_attach, .victim = queue_send,
-             .wake = queue_wake, .verify = queue_1_or_not, .flags = LAB_LOOSE | LAB_SINGLE)
+LAB_SCENARIO_IN(step_queue_A59, queue, receive_that_waits, .prepare = queue_empty,
+                .size = RING_BYTES, .before = queue_attach, .victim = queue_wait,
+                .wake = queue_wake, .verify = queue_at_most_1, .flags = LAB_LOOSE | LAB_SINGLE)
+LAB_SCENARIO_IN(step_queue_A59, queue, receive_beside_another, .prepare = queue_empty,
+                .size = RING_BYTES, .helper = queue_waiter, .before = queue_attach,
+                .victim = queue_wait, .wake = queue_wake_2, .verify = queue_1_or_not,
+                .flags = LAB_LOOSE | LAB_SINGLE)
+LAB_SCENARIO_IN(step_queue_A59, queue, send_to_a_waiter, .prepare = queue_empty, .size = RING_BYTES,
+                .helper = queue_waiter, .before = queue_attach, .victim = queue_send,
+                .wake = queue_wake, .verify = queue_1_or_not, .flags = LAB_LOOSE | LAB_SINGLE)
 
 /* ================================ rings ================================ */
 

@@ -12,8 +12,10 @@
  * numbers are never looked up.  Who comes next:
  *
  *     owner of              died                         the next one gets
- *     exclusive lock        while it could have written  ACRE_OWNER_DEAD, and the lock
- *     any lock, waiting     before it had it             0
+ *     exclusive lock        while it had it, or within   ACRE_OWNER_DEAD, and the lock
+ *                           the instructions of getting
+ *                           or giving it
+ *     any lock              while it waited              0
  *     sharable, upgradable  (it only read)               0
  *     permit                                             the permit
  *     barrier membership                                 ACRE_EPEER from that round's wait
@@ -516,6 +518,7 @@ ACRE_API int acre_file_lock_unlock_sharable(acre_file_lock *l);
 ACRE__FOR(acre_mutex_lock, acre_mutex)
 ACRE__FOR(acre_recursive_lock, acre_recursive)
 ACRE__FOR(acre_spin_lock, acre_spin)
+ACRE__FOR(acre_null_lock, acre_null)
 ACRE__FOR(acre_sharable_lock, acre_sharable)
 ACRE__FOR(acre_sharable_lock_sharable, acre_sharable)
 ACRE__FOR(acre_upgradable_lock, acre_upgradable)
@@ -525,7 +528,33 @@ ACRE__FOR(acre_upgradable_unlock_upgradable_and_lock, acre_upgradable)
 ACRE__FOR(acre_semaphore_wait, acre_semaphore)
 ACRE__FOR(acre_file_lock_lock, acre_file_lock)
 ACRE__FOR(acre_file_lock_lock_sharable, acre_file_lock)
+ACRE__FOR(acre_guard_lock, acre_guard)
 #undef ACRE__FOR
+
+static inline int acre_lock_for(void *mutex, enum acre_mode mode, uint64_t ns)
+{
+    struct timespec deadline = acre_deadline(ns);
+    return acre_lock_until(mutex, mode, &deadline);
+}
+
+static inline int acre_condition_wait_for(acre_condition *c, void *mutex, enum acre_mode mode,
+                                          uint64_t ns)
+{
+    struct timespec deadline = acre_deadline(ns);
+    return acre_condition_wait_until(c, mutex, mode, &deadline);
+}
+
+static inline int acre_permits_acquire_for(acre_permits *p, uint32_t *permit, uint64_t ns)
+{
+    struct timespec deadline = acre_deadline(ns);
+    return acre_permits_acquire_until(p, permit, &deadline);
+}
+
+static inline int acre_barrier_wait_for(acre_barrier *b, uint32_t member, uint64_t ns)
+{
+    struct timespec deadline = acre_deadline(ns);
+    return acre_barrier_wait_until(b, member, &deadline);
+}
 
 #ifdef __cplusplus
 }
