@@ -34,7 +34,8 @@
  * elsewhere while holding a lock has died holding it.  Not async-signal-safe: a handler that
  * interrupted one of these functions, or a heap call, gets EDEADLK.  Memory that holds an object must
  * not be unmapped while this thread holds it (acre_segment_close() and acre_named_close() refuse).
- * A thread may hold up to 2,000 objects at once: the kernel looks no further.
+ * A thread may hold up to 2,000 objects at once: the kernel looks no further.  A process that maps the
+ * memory twice unlocks through the mapping by which it has locked (EPERM).
  *
  * pid namespaces may differ between the users of an object.
  * An object that lies in a file outlives a power cut, its owners do not: init it again.
