@@ -8,6 +8,7 @@
  * for k = 0, 1, 2 …, each time from the beginning, until the operation is over.  That is n²/2 steps
  * for n instructions; operations are short.  A system call is one instruction; a victim that sleeps
  * in one is woken by the scenario's `wake` and `helper`, or killed asleep. */
+#include "sync/self.h"
 #include "tests/support_lab.h"
 
 #include <errno.h>
@@ -68,12 +69,15 @@ static inline __attribute__((always_inline)) void step_mark(void)
 #endif
 }
 
-/* The thread's first meeting with the kernel. */
+/* The thread's first meeting with the kernel.  It has learned that spinning does not pay: else most
+ * instructions of an operation that waits would be the same pause. */
 static void step_warm_up(void)
 {
     static acre_mutex mine;
     acre_mutex_lock(&mine);
     acre_mutex_unlock(&mine);
+    acre__this_thread.patience = 0;
+    acre__this_thread.doubt = UINT32_MAX;
 }
 
 static void step_victim(void *arg)
