@@ -122,7 +122,7 @@ static inline int acre__cell_check(acre_cell *c, uint32_t tag)
 
 static inline bool acre__cell_lock_usual(acre_cell *c, uint32_t tag)
 {
-    acre__self *s = &acre__this_thread;
+    acre__self *s = acre__self_here();
     uint64_t first = s->anchor.next, free = 0;
     if (acre__peek(&c->tag) != tag || acre__self_busy(s))
         return false;
@@ -138,14 +138,14 @@ static inline bool acre__cell_lock_usual(acre_cell *c, uint32_t tag)
 /* The cell that this thread took last, and it holds none that needs healing. */
 static inline bool acre__cell_unlockable(const acre_cell *c)
 {
-    const acre__self *s = &acre__this_thread;
+    const acre__self *s = acre__self_here();
     return acre__list_last(s, c) && !s->unhealed;
 }
 
 /* Returns the word that was; then wake whoever sleeps, and acre__announce_none(). */
 static inline uint32_t acre__cell_unlock_usual(acre_cell *c)
 {
-    acre__self *s = &acre__this_thread;
+    acre__self *s = acre__self_here();
     acre__announce_again(s, &c->word);
     acre__list_remove_last(s, c);
     return (uint32_t)acre__swap(&c->both, (uint64_t)0);

@@ -92,7 +92,7 @@ static int condition_sleep(acre_condition *c, uint32_t seen, const struct timesp
 static uint32_t condition_depth(const acre_cell *mutex, enum acre_mode mode)
 {
     bool deep = mode == ACRE_EXCLUSIVE && acre__peek(&mutex->tag) == ACRE__RECURSIVE &&
-                acre__cell_mine(&acre__this_thread, mutex);
+                acre__cell_mine(acre__self_here(), mutex);
     return deep ? acre__peek(&mutex->count) : 0;
 }
 

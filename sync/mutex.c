@@ -49,7 +49,7 @@ static __attribute__((noinline)) int mutex_unlock_unusual(acre_mutex *m)
 static __attribute__((noinline)) int mutex_unlock_wake(acre_mutex *m)
 {
     acre__wake(&m->cell.word, 1);
-    acre__announce_none(&acre__this_thread);
+    acre__announce_none(acre__self_here());
     return 0;
 }
 
@@ -59,7 +59,7 @@ int acre_mutex_unlock(acre_mutex *m)
         return mutex_unlock_unusual(m);
     if (__builtin_expect(acre__cell_unlock_usual(&m->cell) & ACRE__W, 0))
         return mutex_unlock_wake(m);
-    acre__announce_none(&acre__this_thread);
+    acre__announce_none(acre__self_here());
     return 0;
 }
 

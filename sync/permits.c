@@ -144,7 +144,7 @@ int acre_permits_acquire(acre_permits *p, uint32_t *permit)
 
 int acre_permits_release(acre_permits *p, uint32_t permit)
 {
-    acre__self *s = &acre__this_thread;
+    acre__self *s = acre__self_here();
     int e = permits_check(p);
     if (e || permit >= p->count)
         return e ? e : EINVAL;

@@ -68,7 +68,7 @@ void acre__queue_hands_remove(acre_queue *q, uint32_t i)
 /* See queue.h: in the thread's list, then the owner, then the state. */
 void acre__queue_hold(acre_queue *q, uint32_t i, uint32_t state)
 {
-    acre__self *s = &acre__this_thread;
+    acre__self *s = acre__self_here();
     acre__place *p = acre__place_at(q, i);
     acre__list_add(s, &p->cell, s->anchor.next);
     acre__order();
@@ -84,7 +84,7 @@ void acre__queue_let_go(acre_queue *q, uint32_t i)
     acre__order();
     acre__put(&p->word, (uint32_t)0);
     acre__order();
-    acre__list_remove(&acre__this_thread, &p->cell);
+    acre__list_remove(acre__self_here(), &p->cell);
 }
 
 bool acre__queue_mine(const acre_queue *q, uint32_t i, uint32_t state)

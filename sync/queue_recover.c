@@ -149,5 +149,5 @@ uint32_t acre__queue_reclaim(acre_queue *q)
 
 void acre__queue_drop(acre_queue *q, uint32_t i)
 {
-    acre__cell_release_as(&acre__this_thread, &acre__place_at(q, i)->cell, ACRE__D, 0);
+    acre__cell_release_as(acre__self_here(), &acre__place_at(q, i)->cell, ACRE__D, 0);
 }

@@ -71,7 +71,7 @@ static __attribute__((noinline)) int recursive_lock_unusual(acre_recursive *m,
 /* As a cell's usual lock it does not look at the word first: what this thread took last is its. */
 static inline bool recursive_lock_usual(acre_recursive *m)
 {
-    acre__self *s = &acre__this_thread;
+    acre__self *s = acre__self_here();
     if (acre__list_last(s, &m->cell) || !acre__cell_lock_usual(&m->cell, ACRE__RECURSIVE))
         return false;
     recursive_own(s, m);
@@ -128,7 +128,7 @@ int acre_recursive_unlock(acre_recursive *m)
         return 0;
     if (__builtin_expect(acre__cell_unlock_usual(&m->cell) & ACRE__W, 0))
         acre__wake(&m->cell.word, 1);
-    acre__announce_none(&acre__this_thread);
+    acre__announce_none(acre__self_here());
     return 0;
 }
 

@@ -53,7 +53,7 @@ static int robust_wait(acre__robust *l, uint32_t seen, const struct timespec *de
  * thread's number for this thread. */
 int acre__robust_lock_taken(acre__robust *l, const struct timespec *deadline)
 {
-    acre__self *s = &acre__this_thread;
+    acre__self *s = acre__self_here();
     uint32_t mine = s->tid;
     for (;;) {
         acre__announce_none(s);
@@ -90,7 +90,7 @@ void acre__robust_unlock_orphaned(acre__robust *l)
     uint32_t old = acre__swap(&l->word, FUTEX_OWNER_DIED);
     if (old & FUTEX_WAITERS)
         acre__wake(&l->word, 1);
-    acre__announce_none(&acre__this_thread);
+    acre__announce_none(acre__self_here());
 }
 
 void acre__robust_orphan(acre__robust *l, uint32_t seen)

@@ -55,7 +55,7 @@ static inline void acre__robust_unlock(acre__robust *l)
     uint32_t old = acre__swap(&l->word, 0);
     if (__builtin_expect(old & FUTEX_WAITERS, 0))
         acre__wake(&l->word, 1);
-    acre__announce_none(&acre__this_thread);
+    acre__announce_none(acre__self_here());
 }
 
 /* The same, and the next owner is told that the one before died. */

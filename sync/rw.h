@@ -182,7 +182,7 @@ static inline bool rw_ready(const acre__self *s, const acre__rw *m, uint32_t tag
 
 static inline bool rw_own_usual(acre__rw *m, uint32_t tag, enum rw_mode mode)
 {
-    acre__self *s = &acre__this_thread;
+    acre__self *s = acre__self_here();
     uint64_t free = 0;
     if (!rw_ready(s, m, tag) || !rw_owner_claim(s, m, &free, rw_both(s->tid, mode)))
         return false;
@@ -202,7 +202,7 @@ static inline int rw_finish_usual(acre__rw *m, const struct timespec *deadline)
 
 static inline bool rw_disown_usual(acre__rw *m, enum rw_mode mode)
 {
-    acre__self *s = &acre__this_thread;
+    acre__self *s = acre__self_here();
     if (!acre__list_last(s, &m->owner) || s->owned != ((uintptr_t)&m->owner | mode))
         return false;
     acre__announce_again(s, &m->owner.word);
@@ -215,7 +215,7 @@ static inline bool rw_disown_usual(acre__rw *m, enum rw_mode mode)
 
 static inline bool rw_enter_usual(acre__rw *m, uint32_t tag)
 {
-    acre__self *s = &acre__this_thread;
+    acre__self *s = acre__self_here();
     acre_cell *c = &m->reader[s->place].cell;
     uint64_t first = s->anchor.next, free = rw_both(0, (uint32_t)s->id);
     if (!rw_ready(s, m, tag))
@@ -234,7 +234,7 @@ static inline bool rw_enter_usual(acre__rw *m, uint32_t tag)
 
 static inline bool rw_leave_usual(acre__rw *m)
 {
-    acre__self *s = &acre__this_thread;
+    acre__self *s = acre__self_here();
     acre_cell *c = &m->reader[s->place].cell;
     if (!acre__list_last(s, c))
         return false;

@@ -32,7 +32,7 @@ static __thread struct robust_list_head self_own_head;
 static void self_forget(void) /* in a forked child: another thread id, and it owns nothing */
 {
     if (acre__this_thread.tid)
-        acre__announce_none(&acre__this_thread);
+        acre__announce_none(acre__self_here());
     acre__this_thread = (acre__self){.head = &self_nobody};
 }
 
@@ -76,7 +76,7 @@ static void self_anchor(acre__self *s)
 
 acre__self *acre__self_meet(void)
 {
-    acre__self *s = &acre__this_thread;
+    acre__self *s = acre__self_here();
     struct robust_list_head *head = NULL;
     size_t size = 0;
     syscall(SYS_get_robust_list, 0, &head, &size);
@@ -110,7 +110,7 @@ bool acre__self_holds(const acre__self *s, const acre_cell *c)
 
 bool acre__self_holds_in(const void *start, size_t size)
 {
-    const acre__self *s = &acre__this_thread;
+    const acre__self *s = acre__self_here();
     return s->tid && self_any(s, start, size);
 }
 

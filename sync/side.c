@@ -56,7 +56,7 @@ int acre__side_begin(acre__side *out, acre__side side, const acre__ring_plan *pl
         *out = side;
         return 0;
     }
-    acre__cell_release(&acre__this_thread, side.role);
+    acre__cell_release(acre__self_here(), side.role);
     return ACRE_ECORRUPT;
 }
 
@@ -78,7 +78,7 @@ int acre__side_end(acre__side *side)
 {
     if (!side->ring || side->thread != acre__this_thread.id)
         return EPERM;
-    acre__cell_release(&acre__this_thread, side->role);
+    acre__cell_release(acre__self_here(), side->role);
     acre__ring_signal(side->event, ACRE__WAKE_ALL);
     *side = (acre__side){0};
     return 0;

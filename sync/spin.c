@@ -60,7 +60,7 @@ int acre_spin_unlock(acre_spin *m)
     if (__builtin_expect(!acre__cell_unlockable(&m->cell), 0))
         return spin_unlock_unusual(m);
     acre__cell_unlock_usual(&m->cell);
-    acre__announce_none(&acre__this_thread);
+    acre__announce_none(acre__self_here());
     return 0;
 }
 
