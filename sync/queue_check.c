@@ -2,7 +2,7 @@
 /* queue_check.c: whether the index says the same as the places.
  *
  *  I1  the free list, the list of those in hands, the lanes and the heap hold each place once
- *  I2  what is in the free list is FREE, without owner
+ *  I2  what is in the free list is FREE, without owner; `last` is its end
  *  I3  what is in hands is FILLING or READING, with an owner or a dead one's mark
  *  I4  what is in a lane or in the heap is FULL, without owner, of the lane's priority or of one
  *      above all lanes; its size is within bounds
@@ -51,15 +51,16 @@ static bool check_once(check_state *s, uint32_t i)
 static bool check_free(check_state *s)
 {
     acre_queue *q = s->q;
+    uint32_t last = ACRE__QUEUE_NONE;
     for (uint32_t i = acre__peek(&q->shared->free); i != ACRE__QUEUE_NONE;
-         i = acre__peek(&q->link[i])) {
+         last = i, i = acre__peek(&q->link[i])) {
         if (!check_once(s, i))
             return false;
         const acre__place *p = acre__place_at(q, i);
         if (p->state != ACRE__PLACE_FREE || check_word(p))
             return false;
     }
-    return true;
+    return last == ACRE__QUEUE_NONE || last == acre__peek(&q->shared->last);
 }
 
 /* I3 */

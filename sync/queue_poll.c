@@ -23,6 +23,7 @@ struct acre__queue_poll {
     pid_t process; /* whose thread it is */
     int fd;
     uint32_t armed, stop;
+    struct acre__queue_poll *before; /* of the parent, in a child */
 };
 
 static pthread_mutex_t poll_making = PTHREAD_MUTEX_INITIALIZER;
@@ -82,12 +83,13 @@ void acre__queue_poll_empty(acre_queue *q)
     if (!poll_ours(p))
         return;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    pthread_mutex_lock(&p->mutex);
-    if (!acre__load(&p->armed) && read(p->fd, &count, sizeof count) == sizeof count) {
-        acre__store(&p->armed, (uint32_t)1);
-        acre__wake(&p->armed, 1);
+    if (pthread_mutex_trylock(&p->mutex) == 0) { /* else somebody does the same, or writes */
+        if (!acre__load(&p->armed) && read(p->fd, &count, sizeof count) == sizeof count) {
+            acre__store(&p->armed, (uint32_t)1);
+            acre__wake(&p->armed, 1);
+        }
+        pthread_mutex_unlock(&p->mutex);
     }
-    pthread_mutex_unlock(&p->mutex);
     pthread_setcancelstate(cancel, NULL);
 }
 
@@ -130,7 +132,10 @@ static void poll_end(acre__queue_poll *p)
     }
     if (p)
         close(p->fd);
-    free(p);
+    for (acre__queue_poll *before; p; p = before) {
+        before = p->before;
+        free(p);
+    }
 }
 
 void acre__queue_poll_end(acre_queue *q)
@@ -150,8 +155,10 @@ static int poll_make(acre_queue *q)
         free(p);
         return e;
     }
-    poll_end(acre__load(&q->poll)); /* the parent's */
+    p->before = acre__load(&q->poll); /* the parent's: another thread may be looking at it */
     acre__store(&q->poll, p);
+    if (p->before)
+        close(p->before->fd);
     return 0;
 }
 

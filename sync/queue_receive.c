@@ -103,6 +103,8 @@ int acre_queue_release(acre_queue *q, const acre_message *m)
 {
     if (!acre__queue_mine(q, m->place, ACRE__PLACE_READING))
         return EPERM;
+    if (acre__self_busy(acre__self_here()))
+        return EDEADLK;
     acre__queue_finish(q, m->place, NULL);
     return 0;
 }

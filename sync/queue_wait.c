@@ -167,11 +167,15 @@ static bool wait_writable(void *q)
     return acre__queue_maybe(q, &((acre_queue *)q)->shared->writable);
 }
 
-/* Someone who will take nothing: told with all others, so it takes no wake-up from them. */
+/* Someone who will take nothing: told with all others, so it takes no wake-up from them.  Nobody else
+ * may come to find that the dead have left room. */
 static const uint32_t *wait_watch(acre_queue *q, acre__queue_side *side, uint32_t *expected)
 {
     *expected = acre__peek(&side->event);
-    if (acre__queue_lock(q, &acre__queue_try) == 0) {
+    struct timespec soon = acre_deadline(0);
+    if (acre__queue_lock(q, &soon) == 0) {
+        if (side == &q->shared->writable && !acre__queue_maybe(q, side))
+            acre__queue_reclaim(q);
         acre__put(&side->watched, (uint32_t)1);
         *expected = acre__peek(&side->event);
         acre__queue_unlock(q);

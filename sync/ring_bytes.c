@@ -53,9 +53,15 @@ static int bytes_open(const acre_bytes *ring, size_t size, acre__ring_plan *plan
 /* Indexes are multiples of 8, so that a length fits in front of the end. */
 static int bytes_begin(acre__side *out, acre__side side, const acre__ring_plan *plan)
 {
-    if ((acre__load(side.index) | acre__load(side.other)) % 8)
-        return ACRE_ECORRUPT;
-    return acre__side_begin(out, side, plan);
+    acre__side begun;
+    int e = acre__load(side.other) % 8 ? ACRE_ECORRUPT : acre__side_begin(&begun, side, plan);
+    if (!e && begun.mine % 8) {
+        acre__side_end(&begun);
+        e = ACRE_ECORRUPT;
+    }
+    if (!e)
+        *out = begun;
+    return e;
 }
 
 int acre_bytes_producer_attach(acre_bytes_producer *p, acre_bytes *ring, size_t size)
@@ -423,6 +429,8 @@ static int bytes_walk(const acre_bytes *ring, const acre__ring_plan *plan)
                        .mask = ((uint64_t)1 << plan->shift) - 1,
                        .limit = acre__load(&ring->pair.tail.index)};
     uint64_t at = acre__load(&ring->pair.head.index), length;
+    if ((at | side.limit) % 8 || side.limit - at > side.mask + 1)
+        return ACRE_ECORRUPT;
     while (at != side.limit) {
         int e = bytes_parse(&side, &at, &length);
         if (e)
@@ -438,8 +446,6 @@ int acre_bytes_check(const acre_bytes *ring, size_t size)
     int e = bytes_open(ring, size, &plan);
     if (!e)
         e = acre__pair_check(&ring->pair, &plan);
-    if (!e && (acre__load(&ring->pair.tail.index) | acre__load(&ring->pair.head.index)) % 8)
-        e = ACRE_ECORRUPT;
     return e ? e : bytes_walk(ring, &plan);
 }
 

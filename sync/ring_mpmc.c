@@ -478,6 +478,8 @@ static int mpmc_end(const acre_mpmc_handle *h, uint32_t way, uint64_t position, 
     uint64_t mine = mpmc_state(mpmc_turn(h, position, way), s->tid);
     if (acre__load(&c->state) != mine || !acre__self_holds(s, &c->cell))
         return EPERM;
+    if (acre__self_busy(s))
+        return EDEADLK;
     acre__announce(s, &c->cell.word);
     acre__list_remove(s, &c->cell);
     acre__order();

@@ -115,6 +115,8 @@ static int side_watch(acre__side *side)
         __builtin_prefetch(acre__side_at(side, side->mine));
         acre__pause();
     }
+    if (e != EAGAIN)
+        acre__self_here()->patience = ACRE__PATIENCE; /* see park.h */
     return e;
 }
 

@@ -100,6 +100,19 @@ ACRE_TEST(queue_shared, a_dead_senders_place_is_found_when_the_queue_is_full)
     check_dead_senders(byte_options);
 }
 
+/* Nobody sends, so nobody else would find the place. */
+ACRE_TEST(queue_shared, who_watches_for_room_finds_what_the_dead_left)
+{
+    acre_queue *q = make((acre_queue_options){.capacity = 1, .max_size = 400});
+    acre_waitable room = acre_queue_writable(q);
+    struct timespec deadline = acre_deadline(10000000000u);
+    size_t which = 9;
+    acre_test_expect_killed(acre_test_spawn(reserve_and_die, q));
+    ACRE_CHECK_EQUAL(acre_wait_any(&room, 1, &deadline, &which), 0);
+    ACRE_CHECK_EQUAL(which, 0);
+    expect_whole(q);
+}
+
 ACRE_TEST(queue_shared, a_dead_receivers_message_is_gone_and_its_place_free)
 {
     acre_queue *q = make(small_options);

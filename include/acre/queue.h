@@ -154,7 +154,7 @@ ACRE_API int acre_queue_reserve(acre_queue *q, size_t size, acre_message *m);
 ACRE_API int acre_queue_tryreserve(acre_queue *q, size_t size, acre_message *m);
 ACRE_API int acre_queue_reserve_until(acre_queue *q, size_t size, acre_message *m,
                                       const struct timespec *deadline);
-/* Send it: m->size bytes (EMSGSIZE: more than reserved) with m->priority, both the caller's to set.
+/* Send it: m->size bytes (EMSGSIZE: more than its place has room for) with m->priority, both the caller's to set.
  * EPERM: it is not a place that this thread has reserved.  On failure it is reserved as before. */
 ACRE_API int acre_queue_commit(acre_queue *q, const acre_message *m);
 ACRE_API int acre_queue_abandon(acre_queue *q, const acre_message *m);

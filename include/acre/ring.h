@@ -467,7 +467,8 @@ ACRE_API int acre_broadcast_release(acre_broadcast_consumer *c, size_t n);
 ACRE_API size_t acre_broadcast_capacity(const acre_broadcast *ring);
 ACRE_API size_t acre_broadcast_message(const acre_broadcast *ring);
 ACRE_API size_t acre_broadcast_cell(const acre_broadcast *ring);
-/* Consumers that live.  Messages that wait for this one. */
+/* Consumers that live (of a ring that is trusted: its number of places is not checked again).
+ * Messages that wait for this one. */
 ACRE_API size_t acre_broadcast_consumers(const acre_broadcast *ring);
 ACRE_API size_t acre_broadcast_count(const acre_broadcast_consumer *c);
 /* While others use it, too. */
