@@ -104,7 +104,10 @@ static int file_lock_range(struct flock *range, uint64_t start, uint64_t length)
     uint64_t last;
     if (__builtin_add_overflow(start, length ? length - 1 : 0, &last) || last > INT64_MAX)
         return EINVAL;
-    *range = (struct flock){.l_whence = SEEK_SET, .l_start = (off_t)start, .l_len = (off_t)length};
+    *range =
+        (struct flock){.l_whence = SEEK_SET,
+                       .l_start = (off_t)start,
+                       .l_len = length > INT64_MAX ? 0 : (off_t)length}; /* all 2^63: to the end */
     return 0;
 }
 
@@ -137,15 +140,30 @@ static void file_lock_init(acre_file_lock *l)
 }
 
 /* A fork waits until the descriptor is known. */
+/* open() and close() are cancellation points; who is cancelled must not keep the registry. */
+static int file_lock_enter_registry(void)
+{
+    int cancel;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    pthread_mutex_lock(&file_lock_registry);
+    return cancel;
+}
+
+static void file_lock_leave_registry(int cancel)
+{
+    pthread_mutex_unlock(&file_lock_registry);
+    pthread_setcancelstate(cancel, NULL);
+}
+
 static int file_lock_attach(acre_file_lock *l, const char *path)
 {
-    pthread_mutex_lock(&file_lock_registry);
+    int cancel = file_lock_enter_registry();
     int e = file_lock_open_file(l, path);
     if (!e)
         file_lock_register(l);
     else if (l->fd >= 0)
         close(l->fd);
-    pthread_mutex_unlock(&file_lock_registry);
+    file_lock_leave_registry(cancel);
     return e;
 }
 
@@ -171,10 +189,10 @@ int acre_file_lock_open(acre_file_lock **out, const char *path, uint64_t start, 
 int acre_file_lock_close(acre_file_lock *l)
 {
     if (l && l->fd >= 0) {
-        pthread_mutex_lock(&file_lock_registry);
+        int cancel = file_lock_enter_registry();
         file_lock_unregister(l);
         close(l->fd);
-        pthread_mutex_unlock(&file_lock_registry);
+        file_lock_leave_registry(cancel);
         pthread_cond_destroy(&l->changed);
         pthread_mutex_destroy(&l->guard);
     }

@@ -149,9 +149,20 @@ static int guard_apply(const acre_guard *from, enum acre_mode mode, enum acre_ho
     return change && tag == ACRE__UPGRADABLE ? change(from->mutex, how, deadline) : ENOTSUP;
 }
 
+static int guard_change_in_place(acre_guard *g, enum acre_mode mode, enum acre_how how,
+                                 const struct timespec *deadline)
+{
+    int e = g->mutex && g->owns ? guard_apply(g, mode, how, deadline) : 0;
+    if (!e)
+        g->mode = mode;
+    return g->error = e;
+}
+
 int acre_guard_transfer(acre_guard *to, enum acre_mode mode, acre_guard *from, enum acre_how how,
                         const struct timespec *deadline)
 {
+    if (to == from)
+        return guard_change_in_place(to, mode, how, deadline);
     acre_guard_end(to);
     *to = (acre_guard){.mode = mode};
     int e = from->mutex && from->owns ? guard_apply(from, mode, how, deadline) : 0;

@@ -59,12 +59,16 @@ static int lock_find(const void *mutex, enum acre_mode mode, const lock_methods 
     uint32_t tag = acre__peek(&((const acre_cell *)mutex)->tag);
     if (mode < ACRE_EXCLUSIVE || mode > ACRE_UPGRADABLE)
         return EINVAL;
-    for (size_t i = 0; i < sizeof lock_kinds / sizeof *lock_kinds; i++)
+    int e = ACRE_EOBJECT;
+    for (size_t i = 0; i < sizeof lock_kinds / sizeof *lock_kinds; i++) {
         if (lock_kinds[i].tag == tag) {
             *found = &lock_kinds[i].mode[mode - ACRE_EXCLUSIVE];
             return (*found)->lock ? 0 : ENOTSUP;
         }
-    return ACRE_EOBJECT;
+        if (tag && acre__tag_error(tag, lock_kinds[i].tag) == ACRE_ELAYOUT)
+            e = ACRE_ELAYOUT;
+    }
+    return e;
 }
 
 int acre_lock_until(void *mutex, enum acre_mode mode, const struct timespec *deadline)

@@ -46,6 +46,12 @@ void acre__park(const uint32_t *word, uint32_t seen, const struct timespec *dead
     syscall(SYS_futex, word, FUTEX_WAIT_BITSET, seen, &end, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
+/* Refused for another reason than that there is no need to sleep: an old kernel, or a filter. */
+static bool park_unavailable(long result)
+{
+    return result < 0 && errno != EAGAIN && errno != ETIMEDOUT && errno != EINTR;
+}
+
 /* Kernels before 5.16 cannot wait for two words: then a change of the upper half alone that comes
  * just before falling asleep is seen at the end of the nap. */
 void acre__park_both(const uint64_t *pair, uint64_t seen, const struct timespec *deadline)
@@ -56,7 +62,7 @@ void acre__park_both(const uint64_t *pair, uint64_t seen, const struct timespec 
         {.val = (uint32_t)seen, .uaddr = (uintptr_t)half, .flags = FUTEX_32},
         {.val = seen >> 32, .uaddr = (uintptr_t)(half + 1), .flags = FUTEX_32},
     };
-    if (syscall(SYS_futex_waitv, wait, 2, 0, &end, CLOCK_MONOTONIC) < 0 && errno == ENOSYS)
+    if (park_unavailable(syscall(SYS_futex_waitv, wait, 2, 0, &end, CLOCK_MONOTONIC)))
         acre__park(half, (uint32_t)seen, deadline);
 }
 
@@ -109,12 +115,6 @@ static long park_waitv(struct futex_waitv *v, size_t n, const struct timespec *d
     if (deadline && park_before(deadline, &end))
         end = *deadline;
     return syscall(SYS_futex_waitv, v, n, 0, &end, CLOCK_MONOTONIC);
-}
-
-/* Refused for another reason than that there is no need to sleep: an old kernel, or a filter. */
-static bool park_unavailable(long result)
-{
-    return result < 0 && errno != EAGAIN && errno != ETIMEDOUT && errno != EINTR;
 }
 
 void acre__park_any(const acre__sleep *list, size_t n, const struct timespec *deadline)
@@ -176,6 +176,8 @@ static void park_trust_less(acre__self *s)
 void acre__spun(acre__spinner *spin, bool paid)
 {
     acre__self *s = spin->self;
+    if (!spin->used && !spin->yielded)
+        return; /* there was nothing to wait for */
     if (paid && !spin->yielded) {
         s->patience = ACRE__PATIENCE;
         s->doubt = 0;

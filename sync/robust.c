@@ -30,13 +30,14 @@ static int robust_claim(acre__robust *l, uint32_t seen, uint32_t mine)
     return seen & FUTEX_OWNER_DIED ? EOWNERDEAD : 0;
 }
 
-/* A sleeper that leaves may have been given a wake-up meant for whoever still sleeps. */
+/* A sleeper that leaves may have been given a wake-up meant for whoever still sleeps.  0: it is free by
+ * now. */
 static int robust_give_up(acre__robust *l, uint32_t seen)
 {
     while (!robust_ownerless(seen) && !(seen & FUTEX_WAITERS))
         if (acre__cas(&l->word, &seen, seen | FUTEX_WAITERS))
-            break;
-    return ETIMEDOUT;
+            return ETIMEDOUT;
+    return robust_ownerless(seen) ? 0 : ETIMEDOUT;
 }
 
 /* Sleep until there may be something new. */

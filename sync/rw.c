@@ -79,10 +79,13 @@ static int rw_lock_sharable(acre__self *s, acre__rw *m, const struct timespec *d
     return e;
 }
 
+/* Once more if it was this thread that found the lock of a dead writer open. */
 static int rw_trylock_sharable(acre__self *s, acre__rw *m)
 {
     uint64_t both;
     int e = rw_attempt(s, m, &both);
+    if (e == RW_AGAIN && rw_dead(both) && acre__load(&m->owner.both) == 0)
+        e = rw_attempt(s, m, &both);
     return e == RW_AGAIN ? EBUSY : e;
 }
 

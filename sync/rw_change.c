@@ -86,8 +86,8 @@ static int change_try_exclusive(acre__self *s, acre__rw *m, uint32_t place)
 static int change_try_sharable(acre__self *s, acre__rw *m, enum acre_mode to)
 {
     uint32_t place = acre__rw_place(s, m);
-    if (place == RW_NOBODY)
-        return EPERM;
+    if (acre__self_busy(s) || place == RW_NOBODY)
+        return place == RW_NOBODY ? EPERM : EDEADLK;
     if (to == ACRE_EXCLUSIVE)
         return change_try_exclusive(s, m, place);
     int e = change_try_own(s, m, RW_UPGRADABLE);

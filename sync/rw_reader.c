@@ -105,7 +105,7 @@ int acre__rw_drain(acre__rw *m, const struct timespec *deadline)
 {
     while (acre__rw_await_reader(m, deadline))
         if (acre__expired(deadline))
-            return ETIMEDOUT;
+            return acre__rw_read_on(m, RW_NOBODY) ? ETIMEDOUT : 0; /* one may be turning back */
     return 0;
 }
 

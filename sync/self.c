@@ -4,7 +4,6 @@
 #include "sync/self.h"
 
 #include <pthread.h>
-#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -52,12 +51,14 @@ static struct robust_list_head *self_register(void)
     return &self_own_head;
 }
 
+/* The lower half alone names a reader, and 0 nobody.  (libc's getrandom() would be a cancellation
+ * point.) */
 static uint64_t self_random(void)
 {
     uint64_t id = 0;
-    while (id == 0)
-        if (getrandom(&id, sizeof id, 0) != sizeof id)
-            id = (uint64_t)(uintptr_t)&self_own_head ^ (uint64_t)acre__this_thread.tid << 32;
+    while ((uint32_t)id == 0)
+        if (syscall(SYS_getrandom, &id, sizeof id, 0) != (long)sizeof id)
+            id = (uint64_t)acre__this_thread.tid << 32 | (uint32_t)(uintptr_t)&self_own_head | 1;
     return id;
 }
 

@@ -193,7 +193,7 @@ ACRE_TEST(upgradable, a_reader_that_was_in_when_a_writer_died_can_go_on)
     ACRE_CHECK_EQUAL(acre_upgradable_lock_sharable(m), 0);
     acre_test_expect_killed(acre_test_spawn(die_claiming, m));
     ACRE_CHECK_EQUAL(elsewhere(try_exclusive, m), EBUSY);
-    ACRE_CHECK_EQUAL(acre_upgradable_lock_sharable(m), 0); /* once more: nothing was written */
+    ACRE_CHECK_EQUAL(acre_upgradable_trylock_sharable(m), 0); /* once more: nothing was written */
     expect_read(m);
     acre_test_expect_killed(acre_test_spawn(die_claiming, m));
     ACRE_CHECK_EQUAL(elsewhere(try_sharable, m), EBUSY);
@@ -707,6 +707,21 @@ ACRE_TEST(guard, transfers_A50)
     reader_stop(&r);
     g = moved(&g, ACRE_SHARABLE, ACRE_WAIT, 0);
     g = moved(&g, ACRE_EXCLUSIVE, ACRE_TRY, 0);
+    acre_guard_end(&g);
+    expect_free(m);
+}
+
+ACRE_TEST(guard, a_transfer_to_itself_changes_the_mode_A50)
+{
+    acre_upgradable *m = &arena_make(0)->m;
+    acre_upgradable_init(m);
+    acre_guard g = acre_guard_locked(m, ACRE_UPGRADABLE);
+    ACRE_CHECK_EQUAL(acre_guard_transfer(&g, ACRE_EXCLUSIVE, &g, ACRE_WAIT, NULL), 0);
+    expect_written(m);
+    ACRE_CHECK_EQUAL(acre_guard_transfer(&g, ACRE_SHARABLE, &g, ACRE_WAIT, NULL), 0);
+    expect_read(m);
+    ACRE_CHECK_EQUAL(acre_guard_transfer(&g, ACRE_EXCLUSIVE, &g, ACRE_WAIT, NULL), ENOTSUP);
+    ACRE_CHECK(g.owns && g.mode == ACRE_SHARABLE);
     acre_guard_end(&g);
     expect_free(m);
 }

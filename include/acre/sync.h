@@ -30,9 +30,11 @@
  *
  * Threads and processes.  All functions may be called by any thread at any time unless they say
  * otherwise.  After fork() the child owns nothing that its parent held.  exec and the end of a thread
- * give everything up as dead.  No function here is a cancellation point; a thread that is cancelled
- * elsewhere while holding a lock has died holding it.  Not async-signal-safe: a handler that
- * interrupted one of these functions, or a heap call, gets EDEADLK.  Memory that holds an object must
+ * give everything up as dead.  No function here is a cancellation point (but those that create, open
+ * and remove what has a name); a thread that is cancelled elsewhere while holding a lock has died
+ * holding it.  Not async-signal-safe: a handler that interrupted a lock or a heap call gets EDEADLK
+ * from locking; one that interrupted an unlock, or unlocks itself, is not noticed, and must not be.
+ * Unlocking trusts the type of what this thread holds.  Memory that holds an object must
  * not be unmapped while this thread holds it (acre_segment_close() and acre_named_close() refuse).
  * A thread may hold up to 2,000 objects at once: the kernel looks no further.  A process that maps the
  * memory twice unlocks through the mapping by which it has locked (EPERM).
@@ -156,7 +158,8 @@ ACRE_API int acre_null_unlock(acre_null *m);
  *
  * A writer that waits for the readers to leave keeps new ones out.  When a writer leaves, all who
  * wait compete.  Each reader has a place (a cache line) of its own, so readers do not slow each
- * other down; ACRE_READERS can read at once, more wait.  A thread may read several times at once.
+ * other down; ACRE_READERS can read at once, more wait.  A thread may read several times at
+ * once, but waits for itself if a writer has come to wait in between.
  *
  *   0       64         128                                      4096
  *   +-------+----------+---------+---------+- - - -+------------+
@@ -226,7 +229,8 @@ ACRE_API int acre_upgradable_lock_upgradable_until(acre_upgradable *m,
 ACRE_API int acre_upgradable_unlock_upgradable(acre_upgradable *m);
 ACRE_API int acre_upgradable_consistent(acre_upgradable *m);
 
-/* Demotions never wait.  0, or EPERM: not held in the mode that the name begins with. */
+/* Demotions do not wait (to sharable: only if ACRE_READERS read already).  0, or EPERM: not held in
+ * the mode that the name begins with. */
 ACRE_API int acre_upgradable_unlock_and_lock_upgradable(acre_upgradable *m);
 ACRE_API int acre_upgradable_unlock_and_lock_sharable(acre_upgradable *m);
 ACRE_API int acre_upgradable_unlock_upgradable_and_lock_sharable(acre_upgradable *m);
