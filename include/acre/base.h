@@ -19,6 +19,7 @@
 
 #define ACRE_API __attribute__((visibility("default")))
 #define ACRE_MUST_USE __attribute__((warn_unused_result))
+#define ACRE_SHORT static inline __attribute__((unused)) /* in headers: written out, not linked */
 
 #ifdef __cplusplus
 extern "C" {

@@ -213,27 +213,27 @@ ACRE_API int acre_queue_check(acre_queue *q);
 
 /* ================================ …_for: nanoseconds from now ================================ */
 
-static inline int acre_queue_send_for(acre_queue *q, const void *data, size_t size,
+ACRE_SHORT int acre_queue_send_for(acre_queue *q, const void *data, size_t size,
                                       uint32_t priority, uint64_t ns)
 {
     struct timespec deadline = acre_deadline(ns);
     return acre_queue_send_until(q, data, size, priority, &deadline);
 }
 
-static inline int acre_queue_receive_for(acre_queue *q, void *buffer, size_t room, size_t *size,
+ACRE_SHORT int acre_queue_receive_for(acre_queue *q, void *buffer, size_t room, size_t *size,
                                          uint32_t *priority, uint64_t ns)
 {
     struct timespec deadline = acre_deadline(ns);
     return acre_queue_receive_until(q, buffer, room, size, priority, &deadline);
 }
 
-static inline int acre_queue_reserve_for(acre_queue *q, size_t size, acre_message *m, uint64_t ns)
+ACRE_SHORT int acre_queue_reserve_for(acre_queue *q, size_t size, acre_message *m, uint64_t ns)
 {
     struct timespec deadline = acre_deadline(ns);
     return acre_queue_reserve_until(q, size, m, &deadline);
 }
 
-static inline int acre_queue_acquire_for(acre_queue *q, acre_message *m, uint64_t ns)
+ACRE_SHORT int acre_queue_acquire_for(acre_queue *q, acre_message *m, uint64_t ns)
 {
     struct timespec deadline = acre_deadline(ns);
     return acre_queue_acquire_until(q, m, &deadline);

@@ -522,7 +522,7 @@ ACRE_API int acre_ring_remove(const char *name);
 /* ================================ …_for: nanoseconds from now ================================ */
 
 #define ACRE__FOR(name, parameters, ...)                    \
-    static inline int name##_for parameters                 \
+    ACRE_SHORT int name##_for parameters                 \
     {                                                       \
         struct timespec deadline = acre_deadline(ns);       \
         return name##_until(__VA_ARGS__, &deadline);        \

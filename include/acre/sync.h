@@ -515,7 +515,7 @@ ACRE_API int acre_file_lock_unlock_sharable(acre_file_lock *l);
 /* ================================ …_for: nanoseconds from now ================================ */
 
 #define ACRE__FOR(name, type)                                          \
-    static inline int name##_for(type *object, uint64_t ns)            \
+    ACRE_SHORT int name##_for(type *object, uint64_t ns)            \
     {                                                                  \
         struct timespec deadline = acre_deadline(ns);                  \
         return name##_until(object, &deadline);                        \
@@ -536,26 +536,26 @@ ACRE__FOR(acre_file_lock_lock_sharable, acre_file_lock)
 ACRE__FOR(acre_guard_lock, acre_guard)
 #undef ACRE__FOR
 
-static inline int acre_lock_for(void *mutex, enum acre_mode mode, uint64_t ns)
+ACRE_SHORT int acre_lock_for(void *mutex, enum acre_mode mode, uint64_t ns)
 {
     struct timespec deadline = acre_deadline(ns);
     return acre_lock_until(mutex, mode, &deadline);
 }
 
-static inline int acre_condition_wait_for(acre_condition *c, void *mutex, enum acre_mode mode,
+ACRE_SHORT int acre_condition_wait_for(acre_condition *c, void *mutex, enum acre_mode mode,
                                           uint64_t ns)
 {
     struct timespec deadline = acre_deadline(ns);
     return acre_condition_wait_until(c, mutex, mode, &deadline);
 }
 
-static inline int acre_permits_acquire_for(acre_permits *p, uint32_t *permit, uint64_t ns)
+ACRE_SHORT int acre_permits_acquire_for(acre_permits *p, uint32_t *permit, uint64_t ns)
 {
     struct timespec deadline = acre_deadline(ns);
     return acre_permits_acquire_until(p, permit, &deadline);
 }
 
-static inline int acre_barrier_wait_for(acre_barrier *b, uint32_t member, uint64_t ns)
+ACRE_SHORT int acre_barrier_wait_for(acre_barrier *b, uint32_t member, uint64_t ns)
 {
     struct timespec deadline = acre_deadline(ns);
     return acre_barrier_wait_until(b, member, &deadline);
