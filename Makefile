@@ -28,9 +28,10 @@ WARN     := -Wall -Wextra -Wshadow $(if $(CI),-Werror)
 WARN_C   := $(WARN) -Wstrict-prototypes -Wmissing-prototypes
 COMMON   := -D_GNU_SOURCE -fPIC -Iinclude -I. -MMD -MP
 ALL_CFLAGS   = -std=gnu11 $(COMMON) $(WARN_C) $(CFLAGS) $(FLAGS_$(VARIANT))
-# vptr checks need a C++ runtime in the program, and the baseline is loaded into C programs.
+# Checks of vptrs, and clang's of function types, need a C++ runtime in the program, and the baseline is
+# loaded into C programs.
 ALL_CXXFLAGS = -std=c++17 $(COMMON) $(WARN) $(CXXFLAGS) $(FLAGS_$(VARIANT)) \
-               $(if $(findstring undefined,$(FLAGS_$(VARIANT))),-fno-sanitize=vptr)
+               $(if $(findstring undefined,$(FLAGS_$(VARIANT))),-fno-sanitize=vptr $(if $(findstring clang,$(CXX)),-fno-sanitize=function))
 ALL_LDFLAGS  = $(LDFLAGS) $(filter -fsanitize=% --coverage,$(FLAGS_$(VARIANT)))
 DEFINES = -DACRE_DATADIR='"$(CURDIR)/plots"' -DACRE_COMMIT='"$(COMMIT)"' \
           -DACRE_BUILD='"$(notdir $(CC)) $(strip $(CFLAGS) $(FLAGS_$(VARIANT)))"'
