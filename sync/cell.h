@@ -15,9 +15,10 @@
  *
  *    word: 31 = W, somebody sleeps   30 = D, owner died   29…0 = owner's thread id
  *
- * Killed where?  Claim: named, word changed, put in the list, unnamed: at each point the kernel
- * finds the cell by the name or by the list.  Release: the same backwards; a wake-up that was not
- * given is given by the kernel, as the word is free and the cell still named.
+ * Killed where?  Claim: named, word changed, put in the list (and named until another is): at each
+ * point the kernel finds the cell by the name or by the list.  Release: named if it is not any more,
+ * taken out of the list, word changed, sleepers woken, unnamed; a wake-up that was not given is given
+ * by the kernel, as the word is free and the cell still named.
  */
 #ifndef ACRE_SYNC_CELL_H
 #define ACRE_SYNC_CELL_H

@@ -8,7 +8,7 @@
  *                 orphaned ──lock: EOWNERDEAD──▶ owned
  *
  * While it is held its address stays in the thread's `list_op_pending`; it is never put into the
- * list.  That saves eight stores an operation against acre_mutex, and has its price: a thread
+ * list.  That saves the list's stores, and has its price: a thread
  * holds at most one acre__robust at a time and takes no other lock meanwhile (EDEADLK), nor may it
  * lock a robust pthread mutex while holding it (a signal handler could; then a death before the
  * unlock goes unnoticed).  All zero is a free lock.
