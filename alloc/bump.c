@@ -30,8 +30,9 @@ static struct bump_heap *bump_of(const acre_region *r)
     return (struct bump_heap *)r->base;
 }
 
-static void bump_init(acre_region *r, size_t size)
+static void bump_init(acre_region *r, size_t size, const acre_heap_options *o)
 {
+    (void)o;
     *bump_of(r) = (struct bump_heap){sizeof(struct bump_heap), size};
 }
 

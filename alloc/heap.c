@@ -50,8 +50,11 @@ int acre__heap_format(void *at, size_t size, size_t capacity, const acre_algorit
     c->journal_mode = o->journal;
     c->region_start = (uint32_t)start;
     c->journal.capacity = heap_journal_entries(a, o);
+    acre_heap_options whole = acre__heap_options_resolve(a, o);
+    c->checks = o->checks;
+    memcpy(c->param, whole.param, sizeof c->param);
     acre_region r = {.base = (char *)at + start};
-    a->init(&r, region);
+    a->init(&r, region, &whole);
     return 0;
 }
 
@@ -60,7 +63,7 @@ int acre__heap_validate(const void *at, size_t room, const acre_algorithm *a)
 {
     const acre__heap_control *c = at;
     acre_heap_options o = {.lock = c->lock_kind, .journal = c->journal_mode};
-    if (room < sizeof *c || o.lock > ACRE_LOCK_NONE || o.journal > ACRE_JOURNAL_OFF)
+    if (room < sizeof *c || acre_heap_options_check(a, &o) != 0)
         return ACRE_ECORRUPT;
     if (c->region_start != acre__heap_overhead(a, &o) || c->region_start > room)
         return ACRE_ECORRUPT;
@@ -76,7 +79,7 @@ int acre__heap_validate(const void *at, size_t room, const acre_algorithm *a)
 void acre__heap_attach(acre_heap *h, void *at, const acre_algorithm *a, bool read_only)
 {
     acre__heap_control *c = at;
-    bool locked = c->lock_kind == ACRE_LOCK_ROBUST && !(a->flags & ACRE_CONCURRENT);
+    bool locked = c->lock_kind != ACRE_LOCK_NONE && !(a->flags & ACRE_CONCURRENT);
     h->control = c;
     h->algorithm = a;
     h->read_only = read_only;
@@ -114,7 +117,8 @@ static bool heap_undoable(const acre_heap *h, uint64_t at, uint64_t width)
  * the middle of it, is harmless. */
 static void heap_undo(const acre_heap *h, const acre_journal_entry *e)
 {
-    uint64_t region = (uint64_t)(h->region.base - h->segment); /* `where` counts from it, wrapping */
+    uint64_t region =
+        (uint64_t)(h->region.base - h->segment); /* `where` counts from it, wrapping */
     uint64_t at = region + (e->where & ~(uint64_t)3), width = e->where & 1 ? 4 : 8;
     if (!heap_undoable(h, at, width))
         return;

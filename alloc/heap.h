@@ -32,6 +32,9 @@ size_t acre__heap_overhead(const acre_algorithm *a, const acre_heap_options *o);
 int acre__heap_format(void *at, size_t size, size_t capacity, const acre_algorithm *a,
                       const acre_heap_options *o);
 
+/* Fill in the standards of the parameters that are not given. */
+acre_heap_options acre__heap_options_resolve(const acre_algorithm *a, const acre_heap_options *o);
+
 /* Check what a stranger's control says against `room`, the bytes from `at` to the segment's end.
  * 0, ACRE_ECORRUPT, ACRE_EPOISONED. */
 int acre__heap_validate(const void *at, size_t room, const acre_algorithm *a);
@@ -64,6 +67,7 @@ static inline void acre__heap_commit(acre_heap *h)
 static inline void acre__heap_leave(acre_heap *h)
 {
     acre__heap_commit(h);
+    h->control->version++;
     if (h->lock)
         acre__robust_unlock(h->lock);
 }

@@ -114,6 +114,15 @@ int acre_heap_zero_free(acre_heap *h)
     return 0;
 }
 
+size_t acre_heap_free_empty(acre_heap *h)
+{
+    if (!h->algorithm->free_empty || acre__heap_enter(h) != 0)
+        return 0;
+    size_t bytes = h->algorithm->free_empty(&h->region);
+    acre__heap_leave(h);
+    return bytes;
+}
+
 const acre_algorithm *acre_heap_algorithm(const acre_heap *h)
 {
     return h->algorithm;
@@ -121,5 +130,11 @@ const acre_algorithm *acre_heap_algorithm(const acre_heap *h)
 
 acre_heap_options acre_heap_options_of(const acre_heap *h)
 {
-    return (acre_heap_options){h->control->lock_kind, h->control->journal_mode};
+    const acre__heap_control *c = h->control;
+    acre_heap_options o = {
+        .lock = c->lock_kind, .journal = c->journal_mode, .checks = c->checks, .given = ~0u};
+    memcpy(o.param, c->param, sizeof o.param);
+    if (h->algorithm->classes)
+        h->algorithm->classes(&h->region, &o);
+    return o;
 }

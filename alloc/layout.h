@@ -5,7 +5,7 @@
  *   +------+-------------------------+--------+---------------------- - -
  *   | lock | facts, counters         | journal| the algorithm's memory
  *   +------+-------------------------+--------+---------------------- - -
- *   0      64                        128      128 + journal
+ *   0      64                        192      192 + journal
  */
 #ifndef ACRE_ALLOC_LAYOUT_H
 #define ACRE_ALLOC_LAYOUT_H
@@ -24,13 +24,17 @@ typedef struct acre__heap_control {
     uint32_t journal_mode; /* enum acre_journal_mode */
     uint32_t region_start; /* bytes from the control's start */
     uint32_t zeroed;       /* 1: zero_free() was called, new blocks hide their old links */
-    uint32_t reserved[8];
+    uint32_t checks;       /* enum acre_checks */
+    uint32_t param[ACRE_PARAMS];
+    uint32_t reserved[15];
+    uint64_t
+        version; /* calls that have changed something; who reads without the lock compares it */
     acre_journal journal;
 } acre__heap_control;
 
 _Static_assert(sizeof(acre_journal_entry) == 16, "part of the segment format");
 _Static_assert(offsetof(acre__heap_control, region_size) == 64, "part of the segment format");
-_Static_assert(offsetof(acre__heap_control, journal) == 128, "part of the segment format");
-_Static_assert(sizeof(acre__heap_control) == 144, "part of the segment format");
+_Static_assert(offsetof(acre__heap_control, version) == 192, "part of the segment format");
+_Static_assert(sizeof(acre__heap_control) == 216, "part of the segment format");
 
 #endif

@@ -5,8 +5,9 @@
 
 enum { NULL_PAYLOAD = 64 };
 
-static void null_init(acre_region *r, size_t size)
+static void null_init(acre_region *r, size_t size, const acre_heap_options *o)
 {
+    (void)o;
     *(uint64_t *)r->base = size;
 }
 

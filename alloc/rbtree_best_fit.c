@@ -299,8 +299,9 @@ ACRE_INLINE rb_live rb_live_at(const acre_region *r, const void *p)
 
 /* ---- methods ---- */
 
-static void rb_init(acre_region *r, size_t size)
+static void rb_init(acre_region *r, size_t size, const acre_heap_options *o)
 {
+    (void)o;
     rb_heap *h = rb_of(r);
     memset(h, 0, sizeof *h);
     rb_clear_index(r);

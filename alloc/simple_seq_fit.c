@@ -302,8 +302,9 @@ static void *seq_resize(acre_region *r, void *p, acre_resize_command *c)
 
 /* ---- the heap as a whole ---- */
 
-static void seq_init(acre_region *r, size_t size)
+static void seq_init(acre_region *r, size_t size, const acre_heap_options *o)
 {
+    (void)o;
     seq_heap *h = seq_of(r);
     h->first = h->high = h->root = SEQ_FIRST;
     h->hint = 0;

@@ -80,7 +80,7 @@ int cmd_algorithms(int argc, char **argv)
         (json ? algorithms_print_json : algorithms_print)(&c, reason);
     }
     if (!json)
-        puts("\nacre's algorithms take options: NAME:lock=robust|none,journal=on|off; Boost's take "
-             "NAME:lock=none.");
+        puts("\nacre's algorithms take options: NAME:lock=robust|spin|none,journal=on|off,checks=0…3 "
+             "and parameters of their own; Boost's take NAME:lock=none.");
     return 0;
 }

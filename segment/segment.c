@@ -154,10 +154,10 @@ int acre_segment_create(acre_segment **out, enum acre_source source, const char 
                         const acre_segment_options *options)
 {
     acre_segment_options o = options ? *options : segment_defaults;
-    if (source > ACRE_BUFFER || o.heap.lock > ACRE_LOCK_NONE || o.heap.journal > ACRE_JOURNAL_OFF)
-        return EINVAL;
     if (!o.algorithm)
         o.algorithm = acre_algorithm_find("rbtree_best_fit");
+    if (source > ACRE_BUFFER || acre_heap_options_check(o.algorithm, &o.heap) != 0)
+        return EINVAL;
     acre_segment *s = segment_new(source, false);
     if (!s)
         return ENOMEM;

@@ -538,7 +538,7 @@ ACRE_TEST(registry, takes_32_more_and_lists_them)
 ACRE_TEST(spec, options_are_read_and_unknown_ones_refused)
 {
     const acre_algorithm *a = NULL;
-    acre_heap_options o = {7, 7};
+    acre_heap_options o = {.lock = 7, .journal = 7};
     ACRE_CHECK_EQUAL(acre_spec_parse("simple_seq_fit:lock=none,journal=off", &a, &o), 0);
     ACRE_CHECK(a == acre_algorithm_find("simple_seq_fit"));
     ACRE_CHECK(o.lock == ACRE_LOCK_NONE && o.journal == ACRE_JOURNAL_OFF);

@@ -18,8 +18,9 @@ static void toy_set(acre_region *r, uint64_t u, uint64_t units, uint64_t used) /
 {
     acre_set64(r, &toy_at(r, u)->word, units | used << 32);
 }
-static void toy_init(acre_region *r, size_t size)
+static void toy_init(acre_region *r, size_t size, const acre_heap_options *o)
 {
+    (void)o;
     *toy_at(r, 0) = (toy_block){size / TOY_UNIT, 1};
     toy_at(r, 1)->word = size / TOY_UNIT - 1;
 }

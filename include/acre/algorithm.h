@@ -60,10 +60,10 @@ typedef struct acre_region {
 } acre_region;
 
 enum acre_algorithm_flags {
-    ACRE_CONCURRENT = 1, /* synchronises itself: no lock is taken around its methods */
-    ACRE_ROBUST = 2,     /* survives SIGKILL anywhere when lock and journal are on */
-    ACRE_NO_FREE = 4,    /* free() gives nothing back */
-    ACRE_REFERENCE = 8,  /* measures the harness; not a usable heap (no conformance) */
+    ACRE_CONCURRENT = 1,  /* synchronises itself: no lock is taken around its methods */
+    ACRE_ROBUST = 2,      /* survives SIGKILL anywhere when lock and journal are on */
+    ACRE_NO_FREE = 4,     /* free() gives nothing back */
+    ACRE_REFERENCE = 8,   /* measures the harness; not a usable heap (no conformance) */
     ACRE_ANY_ADDRESS = 16 /* free() takes any address but NULL, also unaligned or foreign */
 };
 
@@ -86,16 +86,16 @@ typedef struct acre_damage {
 } acre_damage;
 
 typedef struct acre_stats {
-    uint64_t size;         /* bytes of the region */
-    uint64_t overhead;     /* bytes of it that are never handed out */
-    uint64_t free_bytes;   /* bytes in free blocks, headers included */
-    uint64_t high_water;   /* bytes from the base that were ever in use */
-    uint64_t used_blocks;  /* the following are filled by acre_heap_stats(), by walking */
-    uint64_t used_bytes;   /* usable bytes in live blocks */
+    uint64_t size;        /* bytes of the region */
+    uint64_t overhead;    /* bytes of it that are never handed out */
+    uint64_t free_bytes;  /* bytes in free blocks, headers included */
+    uint64_t high_water;  /* bytes from the base that were ever in use */
+    uint64_t used_blocks; /* the following are filled by acre_heap_stats(), by walking */
+    uint64_t used_bytes;  /* usable bytes in live blocks */
     uint64_t free_blocks;
-    uint64_t largest_free; /* usable bytes of the largest free block */
+    uint64_t largest_free;  /* usable bytes of the largest free block */
     uint64_t histogram[48]; /* free blocks by log2 of their usable size */
-    uint64_t recoveries;   /* times a dead owner's operation was rolled back */
+    uint64_t recoveries;    /* times a dead owner's operation was rolled back */
 } acre_stats;
 
 enum acre_resize_flags {
@@ -117,6 +117,26 @@ typedef struct acre_resize_command {
     size_t received; /* out: usable bytes now owned; on failure a size that might succeed */
 } acre_resize_command;
 
+enum { ACRE_PARAMS = 8, ACRE_CLASSES = 40 };
+
+/* A number that is chosen when a heap is created, as in "adaptive_pools:nodes=128". */
+typedef struct acre_param {
+    const char *name;    /* [a-z_]; NULL ends a list of parameters */
+    const char *summary; /* one line, with the unit */
+    uint32_t least, most, standard;
+} acre_param;
+
+/* Chosen at creation, stored in the segment.  All zero = the defaults. */
+typedef struct acre_heap_options {
+    uint32_t lock;               /* enum acre_lock_kind (acre/alloc.h) */
+    uint32_t journal;            /* enum acre_journal_mode (acre/alloc.h) */
+    uint32_t checks;             /* enum acre_checks (acre/alloc.h) */
+    uint32_t given;              /* bit i: param[i] counts; else the parameter's standard */
+    uint32_t param[ACRE_PARAMS]; /* in the order of the algorithm's `params` */
+    uint32_t
+        class_size[ACRE_CLASSES]; /* ascending bytes, ended by 0; the first 0: the algorithm's */
+} acre_heap_options;
+
 typedef struct acre_algorithm acre_algorithm;
 struct acre_algorithm {
     const char *name;        /* identity: stored in segments; [a-z0-9_], at most 31 bytes */
@@ -129,9 +149,11 @@ struct acre_algorithm {
     uint32_t free_clobbers;  /* free() may overwrite this many of the block's first bytes unnoted */
     uint32_t link_bytes;     /* of a free block's first bytes this many may hold links */
 
+    const acre_param *params; /* NULL: it has none */
+
     /* Lay out an empty heap of `size` bytes (>= min_size, a multiple of 64).  The region may hold
-     * anything before. */
-    void (*init)(acre_region *r, size_t size);
+     * anything before.  In *o all parameters are given and in their ranges. */
+    void (*init)(acre_region *r, size_t size, const acre_heap_options *o);
     /* NULL if there is no room. */
     void *(*alloc)(acre_region *r, size_t size, size_t align);
     /* 0, or ACRE_EINVALID if p is seen not to be a live block; then nothing is changed.  With
@@ -157,6 +179,18 @@ struct acre_algorithm {
     /* Overwrite the unused inside of free blocks with zeros, but for `link_bytes` at the start of
      * each. */
     void (*zero_free)(acre_region *r);
+    /* n blocks at once, of sizes[i] or (sizes NULL) `size` bytes each, cheaper than one by one; calls
+     * acre_commit() between steps, so that journal_words bounds a step.  The number of blocks made:
+     * what is missing is then tried one by one. */
+    size_t (*alloc_many)(acre_region *r, size_t n, const size_t *sizes, size_t size, void **out);
+    /* Free n live blocks in ascending order of addresses, with acre_commit() between steps.  The
+     * number freed: the next one was seen not to be a live block. */
+    size_t (*free_many)(acre_region *r, size_t n, void *const *blocks);
+    /* Give back what is kept for later although nothing in it is live; calls acre_commit() between
+     * steps.  The bytes given back. */
+    size_t (*free_empty)(acre_region *r);
+    /* Fill o->class_size with the size classes in use.  Not NULL: "classes=" is understood. */
+    void (*classes)(const acre_region *r, acre_heap_options *o);
     /* After a roll back: derive anew what is not noted.  Idempotent: its caller may die as well. */
     void (*recover)(acre_region *r);
 };
@@ -193,6 +227,15 @@ ACRE_INLINE void acre_set64(const acre_region *r, uint64_t *word, uint64_t value
     if (r->journal)
         acre_note(r, word, *word, 0);
     *word = value;
+}
+
+/* Inside a call that consists of steps: make what was done so far final. */
+ACRE_INLINE void acre_commit(const acre_region *r)
+{
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (r->journal)
+        ACRE_PUT(r->journal->count, 0);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 /* The list.  Built-in algorithms come first, in algorithms.def's order. */

@@ -27,19 +27,26 @@ typedef struct acre_heap acre_heap;
 
 enum acre_lock_kind {
     ACRE_LOCK_ROBUST = 0, /* a death inside is noticed at once and repaired by the next caller */
-    ACRE_LOCK_NONE = 1    /* the caller sees to it that one call is in progress at a time */
+    ACRE_LOCK_NONE = 1,   /* the caller sees to it that one call is in progress at a time */
+    ACRE_LOCK_SPIN = 2 /* as robust, at half the price alone; who has to wait polls, in naps of up
+                             to 1 ms, instead of being woken */
 };
 
 enum acre_journal_mode { ACRE_JOURNAL_ON = 0, ACRE_JOURNAL_OFF = 1 };
 
-/* Chosen at creation, stored in the segment.  All zero = the defaults. */
-typedef struct acre_heap_options {
-    uint32_t lock;    /* enum acre_lock_kind */
-    uint32_t journal; /* enum acre_journal_mode; off: a death inside a call damages the heap */
-} acre_heap_options;
+/* What is looked for beside what the algorithm sees for nothing.  The README's table of misuse tells
+ * what each level finds. */
+enum acre_checks {
+    ACRE_CHECKS_STANDARD =
+        0,                  /* what costs nothing: foreign and misaligned addresses, freed blocks */
+    ACRE_CHECKS_CANARY = 1, /* and writing behind a block, seen when it is freed or resized */
+    ACRE_CHECKS_QUARANTINE =
+        2, /* and writing to a freed block: blocks are reused late, looked at first */
+    ACRE_CHECKS_VERIFY = 3 /* and all of the heap is verified now and then */
+};
 
-/* Read "name" or "name:option=value,…" (lock=robust|none, journal=on|off), as the tools take it.
- * 0, ACRE_EALGORITHM or ACRE_EOPTION. */
+/* Read "name" or "name:option=value,…" (lock=robust|spin|none, journal=on|off, checks=0…3, the
+ * algorithm's parameters, classes=16:32:…), as the tools take it.  0, ACRE_EALGORITHM or ACRE_EOPTION. */
 ACRE_API int acre_spec_parse(const char *spec, const acre_algorithm **algorithm,
                              acre_heap_options *options);
 
@@ -105,9 +112,17 @@ ACRE_API size_t acre_heap_high_water(acre_heap *h);
 /* True if no block is live. */
 ACRE_API bool acre_heap_all_free(acre_heap *h);
 
+/* Give back to the heap what an algorithm keeps for later: pools' blocks in which nothing is live.
+ * The bytes given back; 0 also if the algorithm keeps nothing. */
+ACRE_API size_t acre_heap_free_empty(acre_heap *h);
+
 /* Overwrite all free memory with zeros: every later allocation of never-freed memory is zero. */
 ACRE_API int acre_heap_zero_free(acre_heap *h);
 
+/* 0, or EINVAL if an option is out of its range or not one of this algorithm's. */
+ACRE_API int acre_heap_options_check(const acre_algorithm *a, const acre_heap_options *o);
+
+/* With every parameter given. */
 ACRE_API const acre_algorithm *acre_heap_algorithm(const acre_heap *h);
 ACRE_API acre_heap_options acre_heap_options_of(const acre_heap *h);
 
