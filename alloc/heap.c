@@ -84,6 +84,7 @@ void acre__heap_attach(acre_heap *h, void *at, const acre_algorithm *a, bool rea
     h->algorithm = a;
     h->read_only = read_only;
     h->lock = locked && !read_only ? &c->lock : NULL;
+    h->lock_kind = h->lock ? c->lock_kind : ACRE_LOCK_NONE;
     h->guarded = read_only || h->guarded;
     h->pending = &c->journal.count;
     h->region.base = (char *)at + c->region_start;
@@ -173,8 +174,8 @@ int acre__heap_enter_unusual(acre_heap *h, int locked)
         e = ENOMEM;
     else if (locked == EOWNERDEAD || *h->pending != 0)
         e = heap_recover(h);
-    if (e && h->lock)
-        acre__robust_unlock(h->lock);
+    if (e)
+        acre__heap_unlock(h);
     return e;
 }
 

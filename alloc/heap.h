@@ -9,19 +9,20 @@
 /* A heap's handle; lives in the segment's handle. */
 struct acre_heap {
     acre_region region;
-    acre__robust *lock;          /* NULL: none is taken */
-    volatile uint64_t *pending;  /* the journal's count: not 0 if a call was not finished */
-    bool guarded;                /* look closer at each entry: read-only, or a small window */
-    bool plain;                  /* no lock, no journal, not guarded; free() checks addresses */
+    acre__robust *lock;         /* NULL: none is taken */
+    uint32_t lock_kind;         /* enum acre_lock_kind; ACRE_LOCK_NONE exactly if lock is NULL */
+    volatile uint64_t *pending; /* the journal's count: not 0 if a call was not finished */
+    bool guarded;               /* look closer at each entry: read-only, or a small window */
+    bool plain;                 /* no lock, no journal, not guarded; free() checks addresses */
     bool read_only;
     void *(*alloc)(acre_region *r, size_t size, size_t align); /* the algorithm's, at hand */
     int (*free)(acre_region *r, void *p);
-    uint64_t window;             /* bytes of the segment that this process has mapped */
-    uint64_t reach;              /* of these, bytes of the region */
+    uint64_t window; /* bytes of the segment that this process has mapped */
+    uint64_t reach;  /* of these, bytes of the region */
     const acre_algorithm *algorithm;
     acre__heap_control *control;
-    char *segment;               /* the segment's first byte; offsets count from it */
-    const uint64_t *size;        /* the segment's size now, in its header */
+    char *segment;        /* the segment's first byte; offsets count from it */
+    const uint64_t *size; /* the segment's size now, in its header */
 };
 
 /* Bytes in front of the region, for this algorithm and these options. */
@@ -45,11 +46,28 @@ void acre__heap_attach(acre_heap *h, void *at, const acre_algorithm *a, bool rea
 /* What is rare at an entry: an owner has died, a journal is not empty, a guarded heap. */
 int acre__heap_enter_unusual(acre_heap *h, int locked);
 
+static inline int acre__heap_lock(acre_heap *h)
+{
+    int e = acre__robust_lock_free(h->lock);
+    if (__builtin_expect(e != EBUSY, 1))
+        return e;
+    return h->lock_kind == ACRE_LOCK_SPIN ? acre__robust_lock_polled_taken(h->lock)
+                                          : acre__robust_lock_taken(h->lock, NULL);
+}
+
+static inline void acre__heap_unlock(acre_heap *h)
+{
+    if (__builtin_expect(h->lock_kind == ACRE_LOCK_ROBUST, 1))
+        acre__robust_unlock(h->lock);
+    else if (h->lock_kind == ACRE_LOCK_SPIN)
+        acre__robust_unlock_polled(h->lock);
+}
+
 /* The lock around every call; rolls back what a dead owner left.  0, EDEADLK, EROFS,
  * ACRE_EPOISONED, ENOMEM (the segment has outgrown this process's window). */
 static inline int acre__heap_enter(acre_heap *h)
 {
-    int locked = h->lock ? acre__robust_lock(h->lock) : 0;
+    int locked = h->lock ? acre__heap_lock(h) : 0;
     if (__builtin_expect(locked | h->guarded | (*h->pending != 0), 0))
         return acre__heap_enter_unusual(h, locked);
     return 0;
@@ -68,8 +86,7 @@ static inline void acre__heap_leave(acre_heap *h)
 {
     acre__heap_commit(h);
     h->control->version++;
-    if (h->lock)
-        acre__robust_unlock(h->lock);
+    acre__heap_unlock(h);
 }
 
 /* Inside enter/leave: tell the algorithm how large its region is, from a source it can trust. */

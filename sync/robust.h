@@ -12,6 +12,12 @@
  * holds at most one acre__robust at a time and takes no other lock meanwhile (EDEADLK), nor may it
  * lock a robust pthread mutex while holding it (a signal handler could; then a death before the
  * unlock goes unnoticed).  All zero is a free lock.
+ *
+ * Two ways to wait, of which all users of one lock must take the same.  Slept on: who waits long sets
+ * FUTEX_WAITERS and sleeps until the unlock, which therefore must look at the word as it changes it: a
+ * second locked instruction.  Polled: nobody ever sleeps on the word, so the unlock is a plain store,
+ * an uncontended pair costs one locked instruction, and who waits looks again in growing pauses, at last
+ * naps of 1 ms.  A death is seen the same way: the kernel puts OWNER_DIED into the word.
  */
 #ifndef ACRE_SYNC_ROBUST_H
 #define ACRE_SYNC_ROBUST_H
@@ -24,21 +30,28 @@ typedef struct acre__robust {
 } acre__robust;
 _Static_assert(sizeof(acre__robust) == 64, "part of the segment format");
 
-/* Somebody has it. */
-int acre__robust_lock_taken(acre__robust *l, const struct timespec *deadline);
-
-/* 0: taken.  EOWNERDEAD: taken, and the owner before died holding it.  EDEADLK: this thread
- * holds it, or another one, already.  ETIMEDOUT. */
-static inline int acre__robust_lock_until(acre__robust *l, const struct timespec *deadline)
+/* 0: taken.  EDEADLK: this thread holds it, or another one, already.  EBUSY: not free; it stays named,
+ * for one of the two that wait. */
+static inline int acre__robust_lock_free(acre__robust *l)
 {
     acre__self *s = acre__self_get();
     uint32_t free = 0;
     if (__builtin_expect(acre__self_busy(s), 0))
         return EDEADLK;
     acre__announce(s, &l->word);
-    if (__builtin_expect(acre__cas(&l->word, &free, s->tid), 1))
-        return 0;
-    return acre__robust_lock_taken(l, deadline);
+    return __builtin_expect(acre__cas(&l->word, &free, s->tid), 1) ? 0 : EBUSY;
+}
+
+/* After EBUSY: wait asleep, or polling. */
+int acre__robust_lock_taken(acre__robust *l, const struct timespec *deadline);
+int acre__robust_lock_polled_taken(acre__robust *l);
+
+/* 0: taken.  EOWNERDEAD: taken, and the owner before died holding it.  EDEADLK: this thread
+ * holds it, or another one, already.  ETIMEDOUT. */
+static inline int acre__robust_lock_until(acre__robust *l, const struct timespec *deadline)
+{
+    int e = acre__robust_lock_free(l);
+    return __builtin_expect(e == EBUSY, 0) ? acre__robust_lock_taken(l, deadline) : e;
 }
 
 static inline int acre__robust_lock(acre__robust *l)
@@ -58,7 +71,22 @@ static inline void acre__robust_unlock(acre__robust *l)
     acre__announce_none(acre__self_here());
 }
 
-/* The same, and the next owner is told that the one before died. */
+/* The lock that is polled.  0, EOWNERDEAD, EDEADLK. */
+static inline int acre__robust_lock_polled(acre__robust *l)
+{
+    int e = acre__robust_lock_free(l);
+    return __builtin_expect(e == EBUSY, 0) ? acre__robust_lock_polled_taken(l) : e;
+}
+
+/* Only by the thread that holds it.  Killed before the store it is still the owner, by name too; after
+ * it, the word is free and being named means nothing. */
+static inline void acre__robust_unlock_polled(acre__robust *l)
+{
+    acre__store(&l->word, 0);
+    acre__announce_none(acre__self_here());
+}
+
+/* As acre__robust_unlock(), and the next owner is told that the one before died. */
 void acre__robust_unlock_orphaned(acre__robust *l);
 
 /* For a lock word that was left in a file by another boot of the machine: no owner can be alive.

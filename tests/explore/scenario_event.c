@@ -98,6 +98,29 @@ static void finish_robust(void)
     EXPLORE_CHECK(get()->lock.word == 0);
 }
 
+/* ---- the same, polled ---- */
+
+static void lock_polled(void)
+{
+    section_may_write(&get()->section);
+    int e = acre__robust_lock_polled(&get()->lock);
+    section_enter(&get()->section, e);
+    section_leave(&get()->section);
+    acre__robust_unlock_polled(&get()->lock);
+}
+
+static void lock_polled_twice(void)
+{
+    lock_polled();
+    lock_polled();
+}
+
+static void finish_polled(void)
+{
+    lock_polled();
+    EXPLORE_CHECK(get()->lock.word == 0);
+}
+
 static const explore_scenario scenarios[] = {
     EXPLORE_ALL("one item", 4, 0, 0, NULL, finish_empty, put_one, take_one),
     EXPLORE_ALL("two items", 4, 0, 0, NULL, finish_empty, put_two, take_two),
@@ -116,5 +139,10 @@ static const explore_scenario scenarios[] = {
                 lock_robust, lock_robust),
     EXPLORE_RANDOM("heap's lock, three threads twice", 100000, 1, 0, NULL, finish_robust,
                    lock_robust_twice, lock_robust_twice, lock_robust_twice),
+    EXPLORE_ALL("heap's lock, polled", 4, 0, 0, NULL, finish_polled, lock_polled, lock_polled),
+    EXPLORE_ALL("heap's lock, polled, one dies", 3, 1, 0, NULL, finish_polled, lock_polled,
+                lock_polled),
+    EXPLORE_RANDOM("heap's lock, polled, three threads twice", 100000, 1, 0, NULL, finish_polled,
+                   lock_polled_twice, lock_polled_twice, lock_polled_twice),
 };
 EXPLORE_GROUP(event, scenarios)
