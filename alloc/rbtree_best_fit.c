@@ -40,6 +40,7 @@
  */
 #include "alloc/rb_check.h"
 #include "alloc/rb_heap.h"
+#include "alloc/rb_inner.h"
 
 #include <string.h>
 
@@ -81,8 +82,8 @@ static uint32_t rb_cut_dv(const acre_region *r, uint32_t n)
     rb_heap *h = rb_of(r);
     rb_spare dv = h->dv;
     bool whole = dv.units - n < RB_REST;
-    uint32_t u = whole ? rb_take_whole(r, dv.unit, dv.units)
-                       : rb_take_front(r, dv.unit, dv.units, n);
+    uint32_t u =
+        whole ? rb_take_whole(r, dv.unit, dv.units) : rb_take_front(r, dv.unit, dv.units, n);
     rb_set_spare(&h->dv, whole ? 0 : dv.unit + n, whole ? 0 : dv.units - n);
     return u;
 }
@@ -209,8 +210,8 @@ ACRE_INLINE void *rb_alloc_units(const acre_region *r, uint64_t units)
 
 /* ---- giving back ---- */
 
-static __attribute__((noinline)) void rb_place_top(const acre_region *r, uint32_t u,
-                                                   uint32_t units, bool dv)
+static __attribute__((noinline)) void rb_place_top(const acre_region *r, uint32_t u, uint32_t units,
+                                                   bool dv)
 {
     rb_heap *h = rb_of(r);
     rb_set_head(r, u, units);
@@ -346,21 +347,65 @@ static void rb_drop_back(const acre_region *r, uint32_t u, uint32_t n)
     tree_at(r, u + n)->head = rest | TREE_USED;
     rb_release_cold(r, u + n, rest);
 }
-_Static_assert(RB_REST * TREE_UNIT >= 4 * 8, "a rest has room for what is noted of it");
+_Static_assert(RB_REST *TREE_UNIT >= 4 * 8, "a rest has room for what is noted of it");
 
-/* Take a block with room for any shift, then give back what is in front and behind. */
-static __attribute__((noinline)) void *rb_alloc_aligned(acre_region *r, size_t size, size_t align)
+/* Bytes from u's payload to the next address that is a multiple of align from origin. */
+static uintptr_t rb_skip(const acre_region *r, uint32_t u, size_t align, const char *origin)
 {
-    uint64_t n = rb_units_for(size), step = align / TREE_UNIT;
-    uint32_t u = rb_take(r, n + step - 1);
-    if (!u)
-        return NULL;
-    uintptr_t p = (uintptr_t)rb_payload(r, u), skip = -p & (align - 1);
-    uint32_t front = (uint32_t)(skip / TREE_UNIT);
+    return (uintptr_t)(origin - (char *)rb_payload(r, u)) & (align - 1);
+}
+
+/* Of the used block u keep n aligned units, give back what is in front and behind. */
+static void *rb_trim(acre_region *r, uint32_t u, uint64_t n, size_t align, const char *origin)
+{
+    uint32_t front = (uint32_t)(rb_skip(r, u, align, origin) / TREE_UNIT);
     if (front)
         u = rb_drop_front(r, u, front);
     rb_drop_back(r, u, (uint32_t)n);
     return rb_payload(r, u);
+}
+
+/* Take a block with room for any shift. */
+static __attribute__((noinline)) void *rb_alloc_aligned(acre_region *r, size_t size, size_t align)
+{
+    uint64_t n = rb_units_for(size), step = align / TREE_UNIT;
+    uint32_t u = rb_take(r, n + step - 1);
+    return u ? rb_trim(r, u, n, align, NULL) : NULL;
+}
+
+_Static_assert((int)RB_START == (RB_FIRST + 1) * TREE_UNIT && (int)RB_UNIT == TREE_UNIT &&
+                   (int)RB_HEADER == TREE_HEADER && (int)RB_CRUMB == (RB_REST - 1) * TREE_UNIT,
+               "what rb_inner.h says");
+
+/* Take all of the tree's smallest block of at least n units, if that has room for `aligned` ones that
+ * are: nothing is cut that would be merged again. */
+static uint32_t rb_take_for(const acre_region *r, uint32_t n, uint32_t aligned, size_t align)
+{
+    uint32_t u = tree_best(r, rb_of(r)->root, n);
+    if (!u || tree_units(r, u) < aligned + rb_skip(r, u, align, r->base) / TREE_UNIT)
+        return 0;
+    rb_begin(r, u);
+    tree_erase(r, &rb_of(r)->root, u);
+    return rb_take_whole(r, u, tree_units(r, u));
+}
+
+/* The same from dv or top: exactly what is needed. */
+static uint32_t rb_take_spare_for(const acre_region *r, uint32_t n, size_t align)
+{
+    rb_spare dv = rb_of(r)->dv, top = rb_of(r)->top;
+    uint32_t from_dv = n + (uint32_t)(rb_skip(r, dv.unit, align, r->base) / TREE_UNIT);
+    if (dv.units >= from_dv)
+        return rb_cut_dv(r, from_dv);
+    return rb_cut_top(r, n + (uint32_t)(rb_skip(r, top.unit, align, r->base) / TREE_UNIT));
+}
+
+void *acre__rb_alloc_at(acre_region *r, size_t size, size_t align)
+{
+    uint32_t n = (uint32_t)rb_units_for(size), room = n + (uint32_t)(align / TREE_UNIT) - 1;
+    uint32_t u = rb_take_for(r, n, n, align);
+    u = u ? u : rb_take_for(r, room, n, align);
+    u = u ? u : rb_take_spare_for(r, n, align);
+    return u ? rb_trim(r, u, n, align, r->base) : NULL;
 }
 
 ACRE_INLINE int rb_free_any(const acre_region *r, void *p)
@@ -577,7 +622,6 @@ static size_t rb_shrink(acre_region *r, size_t size)
  * one in front (4) and one behind (8). */
 enum { RB_JOURNAL = 16 };
 
-const acre_algorithm acre__rbtree_best_fit;
 const acre_algorithm acre__rbtree_best_fit = {
     .name = "rbtree_best_fit",
     .summary = "best fit: exact bins and a red-black tree of sizes, coalescing at once",

@@ -17,20 +17,35 @@ void test_skip_flags(const acre_algorithm *a, uint32_t flags)
 static acre_segment *heap_made[1 << 13];
 static unsigned heap_count;
 
-acre_segment *test_segment(const acre_algorithm *a, size_t size, size_t capacity)
+static acre_segment *heap_create(const acre_segment_options *o)
 {
     acre_segment *s = NULL;
-    int e = acre_segment_create(&s, ACRE_HEAP, NULL,
-                                &(acre_segment_options){.size = size, .capacity = capacity,
-                                                        .algorithm = a});
+    int e = acre_segment_create(&s, ACRE_HEAP, NULL, o);
     ACRE_CHECK(e == 0, "%s", acre_strerror(e));
     heap_made[heap_count++ % (sizeof heap_made / sizeof *heap_made)] = s;
     return s;
 }
 
+acre_segment *test_segment(const acre_algorithm *a, size_t size, size_t capacity)
+{
+    return heap_create(
+        &(acre_segment_options){.size = size, .capacity = capacity, .algorithm = a});
+}
+
+acre_segment *test_segment_unpooled(const acre_algorithm *a, size_t size, size_t capacity)
+{
+    return heap_create(&(acre_segment_options){.size = size, .capacity = capacity, .algorithm = a,
+                                               .heap.class_size[0] = a->classes ? 16 : 0});
+}
+
 acre_heap *test_heap(const acre_algorithm *a, size_t size)
 {
     return acre_segment_heap(test_segment(a, size, 0));
+}
+
+acre_heap *test_heap_unpooled(const acre_algorithm *a, size_t size)
+{
+    return acre_segment_heap(test_segment_unpooled(a, size, 0));
 }
 
 static unsigned char pattern_byte(uint64_t key, size_t i)

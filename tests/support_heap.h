@@ -27,6 +27,10 @@ void test_skip_flags(const acre_algorithm *a, uint32_t flags);
 acre_segment *test_segment(const acre_algorithm *a, size_t size, size_t capacity);
 acre_heap *test_heap(const acre_algorithm *a, size_t size);
 
+/* The same where sizes above 16 come from no pool: such blocks can be resized. */
+acre_segment *test_segment_unpooled(const acre_algorithm *a, size_t size, size_t capacity);
+acre_heap *test_heap_unpooled(const acre_algorithm *a, size_t size);
+
 /* Fill p with, and check for, a pattern that depends on the key and the position. */
 void test_fill(void *p, size_t n, uint64_t key);
 bool test_filled(const void *p, size_t n, uint64_t key);

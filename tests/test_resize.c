@@ -23,6 +23,7 @@ static void free_all(acre_heap *h, size_t n)
     for (size_t i = 0; i < n; i++)
         ACRE_CHECK_EQUAL(acre_free(h, blocks[i]), 0);
     ACRE_CHECK(acre_heap_all_free(h));
+    acre_heap_free_empty(h);
     test_sound(h);
 }
 
@@ -41,7 +42,7 @@ static void shrink_every_block_to_half_A02(const acre_algorithm *a)
 {
     test_skip_flags(a, ACRE_NO_FREE | ACRE_REFERENCE);
     TEST_NEEDS(a, resize);
-    acre_heap *h = test_heap(a, MEDIUM);
+    acre_heap *h = test_heap_unpooled(a, MEDIUM);
     size_t initial = acre_heap_free_memory(h), n = fill_equal(h, 200), received;
     for (size_t i = 0; i < n; i++) {
         size_t had = acre_usable_size(h, blocks[i]), half = had / 2;
@@ -59,7 +60,7 @@ static void try_shrink_only_tells_A02(const acre_algorithm *a)
 {
     test_skip_flags(a, ACRE_NO_FREE | ACRE_REFERENCE);
     TEST_NEEDS(a, resize);
-    acre_heap *h = test_heap(a, SMALL);
+    acre_heap *h = test_heap_unpooled(a, SMALL);
     void *p = acre_alloc(h, 400);
     size_t had = acre_usable_size(h, p), left = acre_heap_free_memory(h), told, received;
     ACRE_CHECK(command(h, p, ACRE_TRY_SHRINK, had, 100, &told) == p);
@@ -86,7 +87,7 @@ static void expand_within_the_waste_A03(const acre_algorithm *a)
 {
     test_skip_flags(a, ACRE_NO_FREE | ACRE_REFERENCE);
     TEST_NEEDS(a, resize);
-    acre_heap *h = test_heap(a, MEDIUM);
+    acre_heap *h = test_heap_unpooled(a, MEDIUM);
     size_t n = fill_equal(h, 25), used = used_blocks(h), received;
     for (size_t i = 0; i < n; i++) {
         size_t usable = acre_usable_size(h, blocks[i]);
@@ -102,7 +103,7 @@ static void shrink_then_expand_gives_the_old_size_A04(const acre_algorithm *a)
 {
     test_skip_flags(a, ACRE_NO_FREE | ACRE_REFERENCE);
     TEST_NEEDS(a, resize);
-    acre_heap *h = test_heap(a, MEDIUM);
+    acre_heap *h = test_heap_unpooled(a, MEDIUM);
     size_t n = fill_equal(h, 300), received;
     for (size_t i = 0; i < n; i++) {
         size_t had = acre_usable_size(h, blocks[i]);
@@ -119,7 +120,7 @@ static void expand_into_the_holes_A05(const acre_algorithm *a)
 {
     test_skip_flags(a, ACRE_NO_FREE | ACRE_REFERENCE);
     TEST_NEEDS(a, resize);
-    acre_heap *h = test_heap(a, MEDIUM);
+    acre_heap *h = test_heap_unpooled(a, MEDIUM);
     size_t n = fill_equal(h, 120), received, kept = 0;
     if (n % 2)
         ACRE_CHECK_EQUAL(acre_free(h, blocks[--n]), 0);
@@ -141,7 +142,7 @@ static void failed_expansion_tells_what_might_do_and_changes_nothing(const acre_
 {
     test_skip_flags(a, ACRE_NO_FREE | ACRE_REFERENCE);
     TEST_NEEDS(a, resize);
-    acre_heap *h = test_heap(a, SMALL);
+    acre_heap *h = test_heap_unpooled(a, SMALL);
     size_t n = fill_equal(h, 120), received = 0, more;
     acre_free(h, blocks[3]);
     size_t had = acre_usable_size(h, blocks[2]), left = acre_heap_free_memory(h);
@@ -157,7 +158,8 @@ static void failed_expansion_tells_what_might_do_and_changes_nothing(const acre_
 
 static bool must_grow_backwards(const acre_algorithm *a)
 {
-    return !strcmp(a->name, "rbtree_best_fit");
+    return !strcmp(a->name, "rbtree_best_fit") || !strcmp(a->name, "segregated_pools") ||
+           !strcmp(a->name, "adaptive_pools");
 }
 
 /* The block takes everything in front of it, step by step; what it may leave is less than a step
@@ -223,6 +225,7 @@ static void free_others(acre_segment *s, const void *kept)
     for (size_t i = 0; i < l.n; i++)
         if (l.block[i] != kept)
             ACRE_CHECK_EQUAL(acre_free(h, l.block[i]), 0);
+    acre_heap_free_empty(h);
     command(h, (void *)kept, ACRE_FORWARDS, 1, SMALL, &received); /* what is behind it */
 }
 
@@ -234,7 +237,7 @@ static void last_block_grows_backwards_over_the_heap_A06(const acre_algorithm *a
     size_t coarse = acre_test_rounds(20) == 20 ? 1 : 5;
     for (size_t multiple = 1; multiple < 20; multiple += coarse)
         for (size_t align = 1; align <= 32 * ACRE_ALIGN_MIN; align *= 2) {
-            acre_segment *s = test_segment(a, SMALL, 0);
+            acre_segment *s = test_segment_unpooled(a, SMALL, 0);
             acre_heap *h = acre_segment_heap(s);
             char *p = only_last_block(h, align);
             free_others(s, p);
@@ -251,7 +254,7 @@ static void growing_backwards_keeps_the_end(const acre_algorithm *a)
     TEST_NEEDS(a, resize);
     for (size_t align = 16; align <= 512; align *= 2)
         for (size_t more = 1; more < 200; more += 13) {
-            acre_segment *s = test_segment(a, SMALL, 0);
+            acre_segment *s = test_segment_unpooled(a, SMALL, 0);
             acre_heap *h = acre_segment_heap(s);
             void *front = acre_alloc(h, 1500), *p = acre_alloc_aligned(h, 100, align), *rest;
             size_t had = acre_usable_size(h, p);
@@ -271,7 +274,7 @@ static void never_backwards_without_the_flag(const acre_algorithm *a)
 {
     test_skip_flags(a, ACRE_NO_FREE | ACRE_REFERENCE);
     TEST_NEEDS(a, resize);
-    acre_heap *h = test_heap(a, SMALL);
+    acre_heap *h = test_heap_unpooled(a, SMALL);
     size_t n = fill_equal(h, 100), received;
     ACRE_CHECK(n > 6);
     acre_free(h, blocks[4]);
@@ -286,7 +289,7 @@ static void never_backwards_without_the_flag(const acre_algorithm *a)
 static void senseless_commands_are_refused(const acre_algorithm *a)
 {
     test_skip_flags(a, ACRE_REFERENCE);
-    acre_heap *h = test_heap(a, SMALL);
+    acre_heap *h = test_heap_unpooled(a, SMALL);
     void *p = acre_alloc(h, 200);
     const acre_resize_command bad[] = {
         {.flags = 0, .limit = 10, .preferred = 10},
@@ -311,7 +314,7 @@ static void senseless_commands_are_refused(const acre_algorithm *a)
 static void received_is_what_was_given_A14(const acre_algorithm *a)
 {
     test_skip_flags(a, ACRE_NO_FREE | ACRE_REFERENCE);
-    acre_heap *h = test_heap(a, MEDIUM);
+    acre_heap *h = test_heap_unpooled(a, MEDIUM);
     uint64_t seed = acre_test_seed();
     size_t n = fill_equal(h, 100);
     for (size_t i = 0; i < n; i += 2)
@@ -339,7 +342,7 @@ static void received_is_what_was_given_A14(const acre_algorithm *a)
 static void new_blocks_by_command(const acre_algorithm *a)
 {
     test_skip_flags(a, ACRE_NO_FREE | ACRE_REFERENCE);
-    acre_heap *h = test_heap(a, SMALL);
+    acre_heap *h = test_heap_unpooled(a, SMALL);
     bool reused = true;
     acre_resize_command c = {.flags = ACRE_NEW, .limit = 100, .preferred = SMALL, .align = 256};
     char *p = acre_resize(h, NULL, &c, &reused);
@@ -358,7 +361,7 @@ static void new_blocks_by_command(const acre_algorithm *a)
 static void realloc_keeps_contents(const acre_algorithm *a)
 {
     test_skip_flags(a, ACRE_REFERENCE);
-    acre_heap *h = test_heap(a, 4 << 20);
+    acre_heap *h = test_heap_unpooled(a, 4 << 20);
     uint64_t seed = acre_test_seed();
     for (int i = 0; i < 300; i++) {
         size_t size = 1 + acre_test_below(&seed, 2000), next = 1 + acre_test_below(&seed, 3000);
@@ -376,7 +379,7 @@ static void realloc_keeps_contents(const acre_algorithm *a)
 static void realloc_that_fails_leaves_the_block(const acre_algorithm *a)
 {
     test_skip_flags(a, ACRE_REFERENCE);
-    acre_heap *h = test_heap(a, SMALL);
+    acre_heap *h = test_heap_unpooled(a, SMALL);
     void *p = acre_alloc(h, 500);
     test_fill(p, 500, 9);
     ACRE_CHECK(!acre_realloc(h, p, SMALL));
@@ -388,7 +391,7 @@ static void realloc_grows_in_place_when_it_can(const acre_algorithm *a)
 {
     test_skip_flags(a, ACRE_NO_FREE | ACRE_REFERENCE);
     TEST_NEEDS(a, resize);
-    acre_heap *h = test_heap(a, MEDIUM);
+    acre_heap *h = test_heap_unpooled(a, MEDIUM);
     void *p = acre_alloc(h, 16);
     for (size_t size = 32; size < MEDIUM / 2; size += size / 2)
         ACRE_CHECK(acre_realloc(h, p, size) == p, "size %zu", size);
@@ -405,7 +408,7 @@ static void empty_heap_shrinks_to_the_least_and_back_A10(const acre_algorithm *a
 {
     test_skip_flags(a, ACRE_NO_FREE | ACRE_REFERENCE);
     TEST_NEEDS(a, shrink);
-    acre_segment *s = test_segment(a, MEDIUM, MEDIUM);
+    acre_segment *s = test_segment_unpooled(a, MEDIUM, MEDIUM);
     acre_heap *h = acre_segment_heap(s);
     size_t initial = acre_heap_free_memory(h);
     for (int i = 0; i < 3; i++) {
@@ -426,7 +429,7 @@ static void shrink_stops_at_live_blocks_A10(const acre_algorithm *a)
 {
     test_skip_flags(a, ACRE_NO_FREE | ACRE_REFERENCE);
     TEST_NEEDS(a, shrink);
-    acre_segment *s = test_segment(a, MEDIUM, MEDIUM);
+    acre_segment *s = test_segment_unpooled(a, MEDIUM, MEDIUM);
     acre_heap *h = acre_segment_heap(s);
     size_t n = fill_equal(h, 500), before = acre_segment_size(s);
     ACRE_CHECK_EQUAL(acre_segment_shrink(s, 0), 0);
@@ -451,7 +454,7 @@ static void growing_in_small_steps_makes_one_block_A10(const acre_algorithm *a)
     test_skip_flags(a, ACRE_REFERENCE);
     TEST_NEEDS(a, grow);
     size_t least = (acre_segment_min_size(a, NULL) + 4095) & ~(size_t)4095;
-    acre_segment *s = test_segment(a, least, least + 40 * 4096);
+    acre_segment *s = test_segment_unpooled(a, least, least + 40 * 4096);
     acre_heap *h = acre_segment_heap(s);
     void *p = acre_alloc(h, 16);
     for (size_t size = least; size <= least + 40 * 4096; size += 4096) {
@@ -468,7 +471,7 @@ static void full_heap_grows_behind_a_used_block(const acre_algorithm *a)
 {
     test_skip_flags(a, ACRE_NO_FREE | ACRE_REFERENCE);
     TEST_NEEDS(a, grow);
-    acre_segment *s = test_segment(a, 8192, 1 << 20);
+    acre_segment *s = test_segment_unpooled(a, 8192, 1 << 20);
     acre_heap *h = acre_segment_heap(s);
     size_t n = 0;
     for (size_t size = 8192; size <= 65536; size += 8192) {

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/* pool_blocks.c: pool blocks as a whole: their lists, making and giving them back, the map; and the
+ * blocks that stand alone («direct»).  The picture and the invariants are in pool_heap.h. */
+#include "alloc/pool_heap.h"
+
+#include <string.h>
+
+/* ---- lists: derived ---- */
+
+static void pool_find_current(pool_class *c)
+{
+    c->current = 0;
+    for (uint32_t i = 0; i < POOL_LISTS && !c->current; i++)
+        c->current = c->list[i];
+}
+
+static void pool_enter(const acre_region *r, pool_class *c, uint32_t frame)
+{
+    pool_block *b = pool_at(r, frame);
+    uint32_t i = pool_list_of(b->count, c->nodes, pool_of(r)->adaptive);
+    if (i == POOL_NONE)
+        return;
+    c->empty += i == POOL_EMPTY;
+    b->next = c->list[i];
+    b->back = 0;
+    if (b->next)
+        pool_at(r, b->next)->back = frame;
+    c->list[i] = frame;
+}
+
+static void pool_leave(const acre_region *r, pool_class *c, uint32_t frame)
+{
+    const pool_block *b = pool_at(r, frame);
+    uint32_t i = pool_list_of(b->count, c->nodes, pool_of(r)->adaptive);
+    if (i == POOL_NONE)
+        return;
+    c->empty -= i == POOL_EMPTY;
+    if (b->next)
+        pool_at(r, b->next)->back = b->back;
+    if (b->back)
+        pool_at(r, b->back)->next = b->next;
+    else
+        c->list[i] = b->next;
+}
+
+void acre__pool_push(const acre_region *r, pool_class *c, uint32_t frame)
+{
+    pool_enter(r, c, frame);
+    pool_find_current(c);
+}
+
+void acre__pool_recount(const acre_region *r, pool_class *c, uint32_t frame, uint32_t count)
+{
+    pool_leave(r, c, frame);
+    pool_at(r, frame)->count = count & POOL_NODES;
+    acre__pool_push(r, c, frame);
+}
+
+/* ---- the map ---- */
+
+/* A start byte is the truth. */
+static void pool_map_note(const acre_region *r, uint32_t frame, uint8_t byte)
+{
+    uint8_t *at = pool_map(r, frame);
+    uint32_t *word = (uint32_t *)((uintptr_t)at & ~(uintptr_t)3), value = *word;
+    memcpy((char *)&value + (at - (uint8_t *)word), &byte, 1);
+    acre_set32(r, word, value);
+}
+
+static void pool_map_mark(const acre_region *r, uint32_t frame, const pool_class *c, bool on)
+{
+    uint32_t class = (uint32_t)(c - pool_of(r)->class);
+    pool_map_note(r, frame, on ? (uint8_t)(POOL_START | class) : 0);
+    for (uint32_t i = 1; i < c->frames; i++)
+        *pool_map(r, frame + i) = on ? (uint8_t)i : 0;
+}
+
+static uint64_t pool_units(size_t usable)
+{
+    return (usable + RB_HEADER) / RB_UNIT;
+}
+
+/* See to it that the map has frame's byte. */
+static bool pool_map_cover(acre_region *r, uint32_t frame)
+{
+    pools *p = pool_of(r);
+    uint32_t k = 25 - (uint32_t)__builtin_clz(frame + POOL_CHUNK);
+    if (p->chunk[k])
+        return true;
+    size_t bytes = (size_t)POOL_CHUNK << k;
+    void *at = acre__rbtree_best_fit.alloc(r, bytes, ACRE_ALIGN_MIN);
+    if (!at)
+        return false;
+    memset(at, 0, bytes);
+    acre_set32(r, &p->chunk[k], (uint32_t)(((char *)at - r->base) / RB_UNIT));
+    p->taken += pool_units(acre__rbtree_best_fit.usable(r, at));
+    return true;
+}
+
+/* Its first bytes will hold the rb heap's links: a roll back needs them as they are, all zero. */
+static void pool_note_chunk(const acre_region *r, uint64_t *at)
+{
+    for (int i = 0; r->journal && i < 3; i++)
+        acre_note(r, &at[i], at[i], 0);
+}
+
+bool acre__pool_chunk_free(acre_region *r, uint32_t k)
+{
+    pools *p = pool_of(r);
+    char *at = r->base + (uint64_t)p->chunk[k] * RB_UNIT;
+    size_t bytes = (size_t)POOL_CHUNK << k;
+    if (!p->chunk[k] || at[0] || memcmp(at, at + 1, bytes - 1) != 0)
+        return false;
+    pool_note_chunk(r, (uint64_t *)(void *)at);
+    acre_set32(r, &p->chunk[k], 0);
+    p->taken -= pool_units(acre__rbtree_best_fit.usable(r, at));
+    return acre__rbtree_best_fit.free(r, at) == 0;
+}
+
+/* ---- pool blocks ---- */
+
+uint32_t acre__pool_block_new(acre_region *r, uint32_t class)
+{
+    pools *p = pool_of(r);
+    pool_class *c = &p->class[class];
+    size_t size = (size_t)c->frames * POOL_FRAME - RB_HEADER;
+    pool_block *b = acre__rb_alloc_at(r, size, POOL_FRAME);
+    if (!b)
+        return 0;
+    uint32_t frame = (uint32_t)(((char *)b - r->base) / POOL_FRAME);
+    if (!pool_map_cover(r, frame) || !pool_map_cover(r, frame + c->frames - 1)) {
+        acre__rbtree_best_fit.free(r, b);
+        return 0;
+    }
+    pool_map_mark(r, frame, c, true);
+    *b = (pool_block){
+        .free = pool_full_mask(c), .count = c->nodes & POOL_NODES, .class = class & 63};
+    p->taken += pool_units(acre__rbtree_best_fit.usable(r, b));
+    c->blocks++;
+    c->free += c->nodes;
+    acre__pool_push(r, c, frame);
+    return frame;
+}
+
+size_t acre__pool_block_free(acre_region *r, uint32_t frame)
+{
+    pools *p = pool_of(r);
+    pool_block *b = pool_at(r, frame);
+    pool_class *c = &p->class[b->class];
+    uint64_t units = pool_units(acre__rbtree_best_fit.usable(r, b));
+    acre_set64(r, &b->free, b->free); /* links will lie over it */
+    pool_map_mark(r, frame, c, false);
+    pool_leave(r, c, frame);
+    pool_find_current(c);
+    c->blocks--;
+    c->free -= c->nodes;
+    p->taken -= units;
+    acre__rbtree_best_fit.free(r, b);
+    return units * RB_UNIT;
+}
+
+void acre__pool_surplus(acre_region *r, pool_class *c)
+{
+    if (c->empty > pool_of(r)->keep)
+        acre__pool_block_free(r, c->list[POOL_EMPTY]);
+}
+
+/* ---- blocks that stand alone ---- */
+
+/* Is p the start of pools or of a chunk of the map, which are nobody's to free? */
+bool acre__pool_reserved(const acre_region *r, const void *p)
+{
+    const pools *all = pool_of(r);
+    uint64_t unit = (uint64_t)((const char *)p - r->base) / RB_UNIT;
+    bool is = unit == POOL_AT / RB_UNIT;
+    for (int k = 0; k < POOL_CHUNKS; k++)
+        is |= all->chunk[k] == unit;
+    return is;
+}
+
+/* usable is 8 more than a multiple of 16: requests of the class at hand and of the next larger one
+ * may get such a block. */
+void acre__pool_count_direct(const acre_region *r, size_t usable, uint32_t more)
+{
+    pools *p = pool_of(r);
+    if (usable < p->largest + POOL_UNIT)
+        p->class[p->class_of[usable / POOL_UNIT]].direct += more;
+}
+
+/* An adaptive heap that is short of memory gives a block back that it kept. */
+static bool pool_relieve(acre_region *r)
+{
+    pools *p = pool_of(r);
+    for (uint32_t i = p->classes; p->adaptive && i--;)
+        if (p->class[i].empty) {
+            acre__pool_block_free(r, p->class[i].list[POOL_EMPTY]);
+            return true;
+        }
+    return false;
+}
+
+enum { POOL_RELIEF = 8 }; /* blocks given back for one request, at most: each is noted */
+
+void *acre__pool_alloc_direct(acre_region *r, size_t size, size_t align)
+{
+    void *p = acre__rbtree_best_fit.alloc(r, size, align);
+    for (int i = 0; !p && i < POOL_RELIEF && pool_relieve(r); i++)
+        p = acre__rbtree_best_fit.alloc(r, size, align);
+    if (p)
+        acre__pool_count_direct(r, acre__rbtree_best_fit.usable(r, p), 1);
+    return p;
+}
+
+int acre__pool_free_direct(acre_region *r, void *p)
+{
+    size_t usable = acre__rbtree_best_fit.usable(r, p);
+    if (!usable || acre__pool_reserved(r, p))
+        return ACRE_EINVALID;
+    int e = acre__rbtree_best_fit.free(r, p);
+    if (!e)
+        acre__pool_count_direct(r, usable, (uint32_t)-1);
+    return e;
+}
+
+/* Enough nodes of this class, or of one that shares its direct blocks, stand alone. */
+static bool pool_earned(const pools *p, uint32_t class)
+{
+    const pool_class *c = &p->class[class];
+    return c->blocks || c->direct + (class ? c[-1].direct : 0) >= c->least;
+}
+
+/* The class has no free node: a new pool block, a block that stands alone, a node of a larger class. */
+void *acre__pool_miss(acre_region *r, size_t size, uint32_t class)
+{
+    pools *p = pool_of(r);
+    if (pool_earned(p, class) && acre__pool_block_new(r, class))
+        return pool_take(r, &p->class[class], p -> adaptive);
+    void *at = acre__pool_alloc_direct(r, size, ACRE_ALIGN_MIN);
+    while (!at && ++class < p->classes)
+        if (p->class[class].current)
+            at = pool_take(r, &p->class[class], p -> adaptive);
+    return at;
+}

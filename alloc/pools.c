@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* pools.c: methods that segregated_pools and adaptive_pools have in common: laying out the classes,
+ * resizing, many blocks at once, giving back.  The picture and the invariants are in pool_heap.h. */
+#include "alloc/pool_heap.h"
+
+#include <string.h>
+
+/* ---- classes ---- */
+
+/* Steps of 16 up to 256, 32 up to 512: an eighth of a node is lost at most, as in a block that
+ * stands alone; larger ones are cheaper alone. */
+static void pool_standard_classes(uint32_t *size)
+{
+    uint32_t n = 0;
+    for (uint32_t bytes = 16; bytes <= 512; bytes += bytes < 256 ? 16 : 32)
+        size[n++] = bytes;
+    size[n] = 0;
+}
+
+/* Frames of a block so that at least `nodes` fit and what is not nodes is at most `overhead` percent;
+ * if no number does (a block has at most POOL_NODES), the one with the least overhead. */
+static uint32_t pool_frames(uint32_t bytes, uint32_t nodes, uint32_t overhead)
+{
+    uint32_t best = 1, least = UINT32_MAX;
+    for (uint32_t frames = 1;; frames++) {
+        uint32_t room = frames * POOL_FRAME, n = (room - POOL_UNIT - RB_HEADER) / bytes;
+        uint32_t fit = n < POOL_NODES ? n : POOL_NODES, lost = (room - fit * bytes) * 1000 / room;
+        if (fit >= nodes && lost <= overhead * 10)
+            return frames;
+        if (lost < least)
+            best = frames, least = lost;
+        if (n >= POOL_NODES)
+            return best;
+    }
+}
+
+static void pool_class_init(pool_class *c, uint32_t bytes, uint32_t nodes, uint32_t overhead)
+{
+    uint32_t frames = pool_frames(bytes, nodes, overhead);
+    uint32_t fit = (frames * POOL_FRAME - POOL_UNIT - RB_HEADER) / bytes;
+    c->size = (uint8_t)(bytes / POOL_UNIT);
+    c->frames = (uint8_t)frames;
+    c->nodes = (uint8_t)(fit < POOL_NODES ? fit : POOL_NODES);
+    c->least = c->nodes / 4;
+    c->reciprocal = ((1u << 24) + c->size - 1) / c->size;
+}
+
+static void pool_classes_init(pools *p, const uint32_t *size, uint32_t nodes, uint32_t overhead)
+{
+    for (uint32_t units = 0; *size; size++) {
+        uint32_t bytes = (*size + POOL_UNIT - 1) & ~(uint32_t)(POOL_UNIT - 1);
+        if (bytes == p->largest || bytes > POOL_MOST)
+            continue;
+        pool_class_init(&p->class[p->classes], bytes, nodes, overhead);
+        while (units <= bytes / POOL_UNIT)
+            p->class_of[units++] = (uint8_t)p->classes;
+        p->classes++;
+        p->largest = bytes;
+    }
+}
+
+static uint64_t pool_mix(uint64_t sum, uint64_t value)
+{
+    return pool_mark((uint32_t)(sum ^ value)) + sum * 31 + value;
+}
+
+uint64_t acre__pool_checksum(const pools *p)
+{
+    uint64_t sum = pool_mix(p->adaptive, p->keep);
+    sum = pool_mix(pool_mix(sum, p->classes), p->largest);
+    for (size_t i = 0; i < sizeof p->class_of; i++)
+        sum = pool_mix(sum, p->class_of[i]);
+    for (uint32_t i = 0; i < ACRE_CLASSES; i++) {
+        const pool_class *c = &p->class[i];
+        sum = pool_mix(sum, c->reciprocal);
+        sum = pool_mix(sum, c->size | c->nodes << 8 | c->frames << 16 | (uint64_t)c->least << 24);
+    }
+    return sum;
+}
+
+void acre__pool_init(acre_region *r, size_t size, const acre_heap_options *o, bool adaptive)
+{
+    uint32_t standard[ACRE_CLASSES];
+    acre__rbtree_best_fit.init(r, size, o);
+    pools *p = acre__rbtree_best_fit.alloc(r, sizeof *p, ACRE_ALIGN_MIN);
+    if (p != pool_of(r))
+        __builtin_trap(); /* the first block of an empty heap of min_size is at POOL_AT */
+    memset(p, 0, sizeof *p);
+    pool_standard_classes(standard);
+    p->adaptive = adaptive;
+    p->keep = adaptive ? o->param[2] : UINT32_MAX;
+    pool_classes_init(p, o->class_size[0] ? o->class_size : standard, o->param[0], o->param[1]);
+    p->taken = (acre__rbtree_best_fit.usable(r, p) + RB_HEADER) / RB_UNIT;
+    p->checksum = acre__pool_checksum(p);
+}
+
+void acre__pool_classes(const acre_region *r, acre_heap_options *o)
+{
+    const pools *p = pool_of(r);
+    for (uint32_t i = 0; i < ACRE_CLASSES; i++)
+        o->class_size[i] = i < p->classes ? p->class[i].size * POOL_UNIT : 0;
+}
+
+/* ---- one block ---- */
+
+size_t acre__pool_usable(const acre_region *r, const void *p)
+{
+    pool_place at = pool_find(r, p);
+    if (at.pooled) {
+        bool live = at.frame && !(pool_at(r, at.frame)->free >> at.index & 1);
+        return live ? (size_t)at.class->size * POOL_UNIT : 0;
+    }
+    return acre__pool_reserved(r, p) ? 0 : acre__rbtree_best_fit.usable(r, p);
+}
+
+/* A node keeps its size: what is asked must fit. */
+static void *pool_resize_node(void *p, size_t size, acre_resize_command *c)
+{
+    bool smaller = c->flags & (ACRE_SHRINK | ACRE_TRY_SHRINK);
+    c->received = size;
+    return (smaller ? c->preferred <= size && size <= c->limit : c->limit <= size) ? p : NULL;
+}
+
+void *acre__pool_resize(acre_region *r, void *p, acre_resize_command *c)
+{
+    pool_place at = pool_find(r, p);
+    size_t before = acre__pool_usable(r, p);
+    if (!before)
+        return NULL;
+    if (at.pooled)
+        return pool_resize_node(p, before, c);
+    void *q = acre__rbtree_best_fit.resize(r, p, c);
+    size_t after = q ? acre__rbtree_best_fit.usable(r, q) : before;
+    if (after != before) { /* else nothing was noted: a kill in here would not be seen */
+        acre__pool_count_direct(r, before, (uint32_t)-1);
+        acre__pool_count_direct(r, after, 1);
+    }
+    return q;
+}
+
+/* ---- many blocks ---- */
+
+/* Take up to n free nodes of the block that serves, as one step: one word. */
+static size_t pool_take_run(acre_region *r, pool_class *c, size_t n, void **out)
+{
+    uint32_t frame = c->current, taken = 0;
+    pool_block *b = pool_at(r, frame);
+    uint64_t free = b->free;
+    for (; free && taken < n; free &= free - 1)
+        out[taken++] = pool_node(b, (uint32_t)__builtin_ctzll(free), c->size);
+    acre_set64(r, &b->free, free);
+    c->free -= taken;
+    acre__pool_recount(r, c, frame, b->count - taken);
+    return taken;
+}
+
+size_t acre__pool_alloc_many(acre_region *r, size_t n, const size_t *sizes, size_t size, void **out)
+{
+    pools *p = pool_of(r);
+    size_t made = 0;
+    if (sizes || size > p->largest)
+        return 0;
+    uint32_t class = p->class_of[(size + POOL_UNIT - 1) / POOL_UNIT];
+    pool_class *c = &p->class[class];
+    while (made < n) {
+        if (!c->current && (n - made < c->least || !acre__pool_block_new(r, class)))
+            break;
+        made += pool_take_run(r, c, n - made, out + made);
+        acre_commit(r);
+    }
+    return made;
+}
+
+/* ---- the heap as a whole ---- */
+
+int acre__pool_grow(acre_region *r, size_t size)
+{
+    return acre__rbtree_best_fit.grow(r, size);
+}
+
+size_t acre__pool_shrink(acre_region *r, size_t size)
+{
+    return acre__rbtree_best_fit.shrink(r, size);
+}
+
+static size_t pool_free_chunks(acre_region *r)
+{
+    size_t bytes = 0;
+    for (uint32_t k = 0; k < POOL_CHUNKS; k++) {
+        if (acre__pool_chunk_free(r, k))
+            bytes += (size_t)POOL_CHUNK << k;
+        acre_commit(r);
+    }
+    return bytes;
+}
+
+size_t acre__pool_free_empty(acre_region *r)
+{
+    pools *p = pool_of(r);
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < p->classes; i++)
+        while (p->class[i].empty) {
+            bytes += acre__pool_block_free(r, p->class[i].list[POOL_EMPTY]);
+            acre_commit(r);
+        }
+    return bytes + pool_free_chunks(r);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* rb_inner.h: what algorithms that are built on an rbtree_best_fit heap need beside its table. */
+#ifndef ACRE_ALLOC_RB_INNER_H
+#define ACRE_ALLOC_RB_INNER_H
+
+#include <acre/algorithm.h>
+
+extern const acre_algorithm acre__rbtree_best_fit;
+
+/* What its blocks are: multiples of RB_UNIT with a header of RB_HEADER bytes in front of the payload;
+ * a rest of RB_CRUMB bytes may stick to one; the first one's payload is at RB_START. */
+enum { RB_UNIT = 16, RB_HEADER = 8, RB_CRUMB = 16, RB_START = 1088 };
+
+/* As alloc() with align > ACRE_ALIGN_MIN, but it is the block's distance from the region's base that
+ * is a multiple of align: it stays one wherever the region is mapped.  Takes the smallest block that
+ * is large enough if one can be cut from it, so that a place given back is found again.
+ * size >= 1 KiB - RB_HEADER. */
+void *acre__rb_alloc_at(acre_region *r, size_t size, size_t align);
+
+#endif
