@@ -93,7 +93,7 @@ typedef struct pools {
 #define POOL_AT ((uint64_t)RB_START)
 _Static_assert(ACRE_CLASSES <= POOL_START / 2 && ACRE_CLASSES <= 64, "a class fits its fields");
 
-#define POOL_REACH ((uint64_t)POOL_FRAMES * POOL_FRAME)
+#define POOL_REACH ((uint64_t)INT32_MAX * RB_UNIT) /* the rb heap's */
 /* The rb heap's own, pools with its header, a smallest block, the end; rounded up to 64. */
 #define POOL_MIN_SIZE ((POOL_AT + sizeof(pools) + 3 * RB_UNIT + 63) & ~(uint64_t)63)
 /* Words noted in one call, at most: the rb heap's 16 for an aligned block; two chunks of the map, of 6

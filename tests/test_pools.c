@@ -268,7 +268,8 @@ ACRE_TEST(pools, adaptive_gives_kept_blocks_back_when_memory_is_short)
 
 ACRE_TEST(pools, classes_and_parameters_are_taken_from_the_options)
 {
-    acre_segment *s = pools_segment("adaptive_pools:nodes=40,overhead=3,max_free=0,classes=16:41:100");
+    acre_segment *s =
+        pools_segment("adaptive_pools:nodes=40,overhead=3,max_free=0,classes=16:41:100");
     acre_heap *h = acre_segment_heap(s);
     acre_heap_options o = acre_heap_options_of(h);
     ACRE_CHECK(o.param[0] == 40 && o.param[1] == 3 && o.param[2] == 0);
