@@ -97,7 +97,7 @@ void acre__heap_attach(acre_heap *h, void *at, const acre_algorithm *a, bool rea
 
 void acre__heap_measure(acre_heap *h)
 {
-    uint64_t said = h->control->region_size;
+    uint64_t said = acre__peek(&h->control->region_size);
     h->region.size = said < h->reach ? said : h->reach;
 }
 
@@ -166,6 +166,8 @@ int acre__heap_enter_unusual(acre_heap *h, int locked)
     int e = 0;
     if (locked == EDEADLK)
         return EDEADLK;
+    if (locked == EOWNERDEAD)
+        h->control->version++; /* the dead one may have committed and not come to it */
     if (h->read_only)
         e = EROFS;
     else if (*h->pending == ACRE__POISON)

@@ -68,6 +68,7 @@ static inline void acre__heap_unlock(acre_heap *h)
 static inline int acre__heap_enter(acre_heap *h)
 {
     int locked = h->lock ? acre__heap_lock(h) : 0;
+    acre__after_mark(); /* who reads without the lock (look.c) and sees our stores sees that it is taken */
     if (__builtin_expect(locked | h->guarded | (*h->pending != 0), 0))
         return acre__heap_enter_unusual(h, locked);
     return 0;
@@ -87,6 +88,21 @@ static inline void acre__heap_leave(acre_heap *h)
     acre__heap_commit(h);
     h->control->version++;
     acre__heap_unlock(h);
+}
+
+/* Run collect(h, version, arg), which only reads, until it has seen the heap at one moment, without the
+ * lock: its result.  It may be run several times and sees anything meanwhile; when acre__look_late(h,
+ * version) its work is in vain.  EAGAIN: somebody is always at work, or has died at it; after some 10 ms
+ * of waiting.  ACRE_EPOISONED. */
+typedef int acre__look_collect(acre_heap *h, uint64_t version, void *arg);
+int acre__look(acre_heap *h, acre__look_collect *collect, void *arg);
+
+/* acre_heap_walk() without the lock. */
+int acre__look_walk(acre_heap *h, acre_visit *visit, void *arg);
+
+static inline bool acre__look_late(const acre_heap *h, uint64_t version)
+{
+    return acre__peek(&h->control->version) != version;
 }
 
 /* Inside enter/leave: tell the algorithm how large its region is, from a source it can trust. */

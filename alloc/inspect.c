@@ -1,86 +1,140 @@
 /* SPDX-License-Identifier: MIT */
 /* inspect.c: looking at a heap: check, walk, statistics.  A read-only handle cannot take the lock;
- * it looks without it, and may see a moment in between. */
+ * it looks without it (look.c). */
 #include "alloc/heap.h"
 
 #include <errno.h>
 #include <string.h>
 
-static int inspect_enter(acre_heap *h)
+/* With the lock, or with look.c's proof: what collect() saw is of one moment. */
+static int inspect(acre_heap *h, acre__look_collect *collect, void *arg)
 {
-    int e = h->read_only ? 0 : acre__heap_enter(h);
-    if (!e)
-        acre__heap_measure(h);
+    if (h->read_only)
+        return acre__look(h, collect, arg);
+    int e = acre__heap_enter(h);
+    if (e)
+        return e;
+    acre__heap_measure(h);
+    e = collect(h, h->control->version, arg);
+    acre__heap_leave(h);
     return e;
 }
 
-static void inspect_leave(acre_heap *h)
+/* ---- check ---- */
+
+static int inspect_damage(acre_heap *h, uint64_t version, void *arg)
 {
-    if (!h->read_only)
-        acre__heap_leave(h);
+    (void)version;
+    return h->algorithm->check(&h->region, arg);
 }
 
 int acre_heap_check(acre_heap *h, acre_damage *d)
 {
     acre_damage found = {0};
-    int e = inspect_enter(h);
-    if (e)
-        return e;
-    e = h->algorithm->check(&h->region, &found);
-    inspect_leave(h);
-    if (e && d)
+    int e = inspect(h, inspect_damage, &found);
+    if (e == ACRE_ECORRUPT && d)
         *d = found;
     return e;
 }
 
-int acre_heap_walk(acre_heap *h, acre_visit *visit, void *arg)
+/* ---- walk ---- */
+
+typedef struct inspect_visitor {
+    acre_visit *visit;
+    void *arg;
+} inspect_visitor;
+
+static int inspect_show(acre_heap *h, uint64_t version, void *arg)
 {
-    int e = inspect_enter(h);
-    if (e)
-        return e;
-    e = h->algorithm->walk(&h->region, visit, arg);
-    inspect_leave(h);
-    return e;
+    const inspect_visitor *v = arg;
+    (void)version;
+    return h->algorithm->walk(&h->region, v->visit, v->arg);
 }
 
-static int inspect_count(void *arg, const acre_block *b)
+int acre_heap_walk(acre_heap *h, acre_visit *visit, void *arg)
 {
-    acre_stats *s = arg;
-    if (b->used) {
-        s->used_blocks++;
-        s->used_bytes += b->size;
-        return 0;
-    }
-    unsigned log = b->size ? 63 - (unsigned)__builtin_clzll(b->size) : 0;
+    if (h->read_only)
+        return acre__look_walk(h, visit, arg);
+    return inspect(h, inspect_show, &(inspect_visitor){visit, arg});
+}
+
+/* ---- statistics ---- */
+
+typedef struct inspect_count {
+    acre_stats s;
+    acre_heap *heap;
+    uint64_t version;
+} inspect_count;
+
+static void inspect_count_free(acre_stats *s, uint64_t size)
+{
+    unsigned log = size ? 63 - (unsigned)__builtin_clzll(size) : 0;
     s->histogram[log < 48 ? log : 47]++;
     s->free_blocks++;
-    if (b->size > s->largest_free)
-        s->largest_free = b->size;
+    s->free_usable += size;
+    if (size > s->largest_free)
+        s->largest_free = size;
+}
+
+static int inspect_count_block(void *arg, const acre_block *b)
+{
+    inspect_count *c = arg;
+    if (acre__look_late(c->heap, c->version))
+        return EAGAIN;
+    if (!b->used) {
+        inspect_count_free(&c->s, b->size);
+        return 0;
+    }
+    c->s.used_blocks++;
+    c->s.used_bytes += b->size;
+    c->s.used_total += b->total;
     return 0;
+}
+
+static double inspect_missing(uint64_t part, uint64_t whole)
+{
+    return whole ? 1 - (double)part / (double)whole : 0;
+}
+
+/* What costs O(1). */
+static int inspect_sizes(acre_heap *h, uint64_t version, void *arg)
+{
+    acre_stats *s = arg;
+    (void)version;
+    *s = (acre_stats){0};
+    h->algorithm->stats(&h->region, s);
+    s->recoveries = h->control->recoveries;
+    return 0;
+}
+
+static int inspect_all(acre_heap *h, uint64_t version, void *arg)
+{
+    inspect_count *c = arg;
+    *c = (inspect_count){.heap = h, .version = version};
+    inspect_sizes(h, version, &c->s);
+    int e = h->algorithm->walk(&h->region, inspect_count_block, c);
+    c->s.external_fragmentation = inspect_missing(c->s.largest_free, c->s.free_usable);
+    c->s.internal_fragmentation = inspect_missing(c->s.used_bytes, c->s.used_total);
+    c->s.exact = true;
+    return e;
 }
 
 int acre_heap_stats(acre_heap *h, acre_stats *s)
 {
-    acre_stats found = {0};
-    int e = inspect_enter(h);
-    if (e)
-        return e;
-    h->algorithm->stats(&h->region, &found);
-    e = h->algorithm->walk(&h->region, inspect_count, &found);
-    found.recoveries = h->control->recoveries;
-    inspect_leave(h);
+    inspect_count c;
+    int e = inspect(h, inspect_all, &c);
+    if (e == EAGAIN)
+        return inspect_sizes(h, 0, s);
     if (!e)
-        *s = found;
+        *s = c.s;
     return e;
 }
 
 static acre_stats inspect_totals(acre_heap *h)
 {
     acre_stats s = {0};
-    if (inspect_enter(h) != 0)
-        return s;
-    h->algorithm->stats(&h->region, &s);
-    inspect_leave(h);
+    if (inspect(h, inspect_sizes, &s) == EAGAIN)
+        inspect_sizes(h, 0, &s);
     return s;
 }
 
@@ -97,7 +151,7 @@ size_t acre_heap_high_water(acre_heap *h)
 bool acre_heap_all_free(acre_heap *h)
 {
     acre_stats s;
-    return acre_heap_stats(h, &s) == 0 && s.used_blocks == 0;
+    return acre_heap_stats(h, &s) == 0 && s.exact && s.used_blocks == 0;
 }
 
 int acre_heap_zero_free(acre_heap *h)

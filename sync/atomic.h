@@ -43,6 +43,16 @@
 #define acre__fence() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #endif
 
+/* For a sequence lock.  After_mark: whoever sees a store behind it also sees, behind its own before_look,
+ * the stores in front of it.  On x86 for the compiler only.  (The thread sanitizer knows no fences.) */
+#ifdef __SANITIZE_THREAD__
+#define acre__after_mark() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+#define acre__before_look() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+#else
+#define acre__after_mark() __atomic_thread_fence(__ATOMIC_RELEASE)
+#define acre__before_look() __atomic_thread_fence(__ATOMIC_ACQUIRE)
+#endif
+
 /* The order in which a survivor finds this thread's stores. */
 #define acre__order() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 

@@ -95,7 +95,18 @@ typedef struct acre_stats {
     uint64_t free_blocks;
     uint64_t largest_free;  /* usable bytes of the largest free block */
     uint64_t histogram[48]; /* free blocks by log2 of their usable size */
-    uint64_t recoveries;    /* times a dead owner's operation was rolled back */
+    uint64_t used_total;    /* bytes that live blocks take in the region, headers included */
+    uint64_t free_usable;   /* usable bytes in free blocks, as if each were allocated whole */
+    /* 1 - largest_free / free_usable: the part of the free memory that one request cannot have.  0 if
+     * nothing is free. */
+    double external_fragmentation;
+    /* 1 - used_bytes / used_total: the part of live blocks that is headers and padding.  What is lost
+     * to rounding up inside of blocks is not in it: heaps do not know what was asked for (replays do).
+     * 0 if nothing is live. */
+    double internal_fragmentation;
+    bool exact;          /* all of this is from one moment; false: nothing was walked, see
+                            acre_heap_stats() */
+    uint64_t recoveries; /* times a dead owner's operation was rolled back */
 } acre_stats;
 
 enum acre_resize_flags {

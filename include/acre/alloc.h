@@ -94,22 +94,38 @@ ACRE_API int acre_alloc_into(acre_heap *h, acre_off *slot, size_t size);
  * middle the block still has its contents, or it is free and the slot is 0. */
 ACRE_API int acre_free_from(acre_heap *h, acre_off *slot);
 
-/* Verify every invariant of the heap.  0 or ACRE_ECORRUPT with *d (may be NULL) filled. */
+/* ---- looking at a heap ----
+ *
+ * From a segment that was opened for writing these take the heap's lock.  From one opened read-only
+ * they write nothing and stop nobody: they read, look whether anybody changed something meanwhile, and
+ * if so read again, some 40 times, with pauses of 12 ms in all.  What they tell is then what the heap
+ * was at one moment; else they tell EAGAIN.  That is also what they tell while a writer is stopped
+ * inside a call, or has died in one and no other writer has come since to repair it.  With
+ * ACRE_LOCK_NONE the caller sees to it that nobody writes meanwhile.  Nobody may shrink the segment
+ * meanwhile: pages that go away while they are being read end the reader with SIGBUS.
+ *
+ * All: ACRE_EPOISONED if a recovery has failed.  ENOMEM if the segment has outgrown what this
+ * process has mapped or, read-only, if it has no memory. */
+
+/* Verify every invariant of the heap.  0 or ACRE_ECORRUPT with *d (may be NULL) filled; EAGAIN. */
 ACRE_API int acre_heap_check(acre_heap *h, acre_damage *d);
 
-/* Show every block in address order, under the heap's lock. */
+/* Show every block in address order, under the heap's lock; read-only: from a private copy of the list,
+ * 32 bytes a block, made before the first is shown.  What visit returned, or EAGAIN with none shown. */
 ACRE_API int acre_heap_walk(acre_heap *h, acre_visit *visit, void *arg);
 
-/* Fill *s; walks the heap under its lock. */
+/* Fill *s; walks the heap.  Read-only, where the others tell EAGAIN: 0, and s->exact is false; size,
+ * overhead, free_bytes, high_water and recoveries are there, each from a moment of its own and perhaps
+ * from inside a call; what comes of the walk is 0. */
 ACRE_API int acre_heap_stats(acre_heap *h, acre_stats *s);
 
-/* Bytes in free blocks, their headers included.  O(1). */
+/* Bytes in free blocks, their headers included.  O(1).  Read-only: as in acre_heap_stats(). */
 ACRE_API size_t acre_heap_free_memory(acre_heap *h);
 
-/* Bytes from the segment's start that were ever in use.  O(1). */
+/* Bytes from the segment's start that were ever in use.  O(1).  Read-only: as in acre_heap_stats(). */
 ACRE_API size_t acre_heap_high_water(acre_heap *h);
 
-/* True if no block is live. */
+/* True if no block is live; false also where acre_heap_walk() would fail. */
 ACRE_API bool acre_heap_all_free(acre_heap *h);
 
 /* Give back to the heap what an algorithm keeps for later: pools' blocks in which nothing is live.
