@@ -33,8 +33,8 @@ static void adaptive_init(acre_region *r, size_t size, const acre_heap_options *
 static void *adaptive_alloc(acre_region *r, size_t size, size_t align)
 {
     if (r->journal)
-        return pool_alloc(r, size, align, true);
-    return pool_alloc(&(acre_region){.base = r->base}, size, align, true);
+        return pool_alloc(r, size, align);
+    return pool_alloc(&(acre_region){.base = r->base}, size, align);
 }
 
 static int adaptive_free(acre_region *r, void *p)

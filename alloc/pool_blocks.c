@@ -7,24 +7,17 @@
 
 /* ---- lists: derived ---- */
 
-static void pool_find_current(pool_class *c)
-{
-    c->current = 0;
-    for (uint32_t i = 0; i < POOL_LISTS && !c->current; i++)
-        c->current = c->list[i];
-}
-
-static void pool_enter(const acre_region *r, pool_class *c, uint32_t frame)
+void acre__pool_enter(const acre_region *r, pool_class *c, uint32_t frame)
 {
     pool_block *b = pool_at(r, frame);
     uint32_t i = pool_list_of(b->count, c->nodes, pool_of(r)->adaptive);
     if (i == POOL_NONE)
         return;
     c->empty += i == POOL_EMPTY;
-    b->next = c->list[i];
+    b->next = c->list[i] & (POOL_FRAMES - 1);
     b->back = 0;
     if (b->next)
-        pool_at(r, b->next)->back = frame;
+        pool_at(r, b->next)->back = frame & (POOL_FRAMES - 1);
     c->list[i] = frame;
 }
 
@@ -43,17 +36,36 @@ static void pool_leave(const acre_region *r, pool_class *c, uint32_t frame)
         c->list[i] = b->next;
 }
 
-void acre__pool_push(const acre_region *r, pool_class *c, uint32_t frame)
-{
-    pool_enter(r, c, frame);
-    pool_find_current(c);
-}
-
 void acre__pool_recount(const acre_region *r, pool_class *c, uint32_t frame, uint32_t count)
 {
     pool_leave(r, c, frame);
     pool_at(r, frame)->count = count & POOL_NODES;
-    acre__pool_push(r, c, frame);
+    acre__pool_enter(r, c, frame);
+}
+
+/* The block that serves stays outside the lists until it is full and another is needed: freeing and
+ * allocating by turns then moves nothing. */
+static void pool_serve(const acre_region *r, pool_class *c, uint32_t frame)
+{
+    if (c->current)
+        pool_at(r, c->current)->serves = 0;
+    c->current = frame;
+    if (!frame)
+        return;
+    pool_leave(r, c, frame);
+    pool_at(r, frame)->serves = 1;
+}
+
+/* Another block serves: of those with the fewest free nodes.  False: there is none. */
+bool acre__pool_refill(const acre_region *r, pool_class *c)
+{
+    for (uint32_t i = 0; i < POOL_LISTS; i++)
+        if (c->list[i]) {
+            acre_set64(r, &pool_at(r, c->list[i])->free, pool_at(r, c->list[i])->free); /* begun */
+            pool_serve(r, c, c->list[i]);
+            return true;
+        }
+    return false;
 }
 
 /* ---- the map ---- */
@@ -138,7 +150,7 @@ uint32_t acre__pool_block_new(acre_region *r, uint32_t class)
     p->taken += pool_units(acre__rbtree_best_fit.usable(r, b));
     c->blocks++;
     c->free += c->nodes;
-    acre__pool_push(r, c, frame);
+    acre__pool_enter(r, c, frame);
     return frame;
 }
 
@@ -150,8 +162,10 @@ size_t acre__pool_block_free(acre_region *r, uint32_t frame)
     uint64_t units = pool_units(acre__rbtree_best_fit.usable(r, b));
     acre_set64(r, &b->free, b->free); /* links will lie over it */
     pool_map_mark(r, frame, c, false);
-    pool_leave(r, c, frame);
-    pool_find_current(c);
+    if (b->serves)
+        pool_serve(r, c, 0);
+    else
+        pool_leave(r, c, frame);
     c->blocks--;
     c->free -= c->nodes;
     p->taken -= units;
@@ -159,10 +173,23 @@ size_t acre__pool_block_free(acre_region *r, uint32_t frame)
     return units * RB_UNIT;
 }
 
-void acre__pool_surplus(acre_region *r, pool_class *c)
+/* Is the block that serves wholly free? */
+static bool pool_idle(const acre_region *r, const pool_class *c)
 {
-    if (c->empty > pool_of(r)->keep)
-        acre__pool_block_free(r, c->list[POOL_EMPTY]);
+    return c->current && pool_at(r, c->current)->count == c->nodes;
+}
+
+/* Frame's block has become wholly free: is that one too many? */
+void acre__pool_surplus(acre_region *r, pool_class *c, uint32_t frame)
+{
+    if (c->empty + pool_idle(r, c) > pool_of(r)->keep)
+        acre__pool_block_free(r, c->empty ? c->list[POOL_EMPTY] : frame);
+}
+
+/* A wholly free block of the class; 0: there is none. */
+uint32_t acre__pool_spare(const acre_region *r, const pool_class *c)
+{
+    return c->empty ? c->list[POOL_EMPTY] : pool_idle(r, c) ? c->current : 0;
 }
 
 /* ---- blocks that stand alone ---- */
@@ -192,10 +219,8 @@ static bool pool_relieve(acre_region *r)
 {
     pools *p = pool_of(r);
     for (uint32_t i = p->classes; p->adaptive && i--;)
-        if (p->class[i].empty) {
-            acre__pool_block_free(r, p->class[i].list[POOL_EMPTY]);
-            return true;
-        }
+        if (acre__pool_spare(r, &p->class[i]))
+            return acre__pool_block_free(r, acre__pool_spare(r, &p->class[i])) != 0;
     return false;
 }
 
@@ -229,15 +254,22 @@ static bool pool_earned(const pools *p, uint32_t class)
     return c->blocks || c->direct + (class ? c[-1].direct : 0) >= c->least;
 }
 
-/* The class has no free node: a new pool block, a block that stands alone, a node of a larger class. */
+/* A node of the class, whichever block it is in. */
+static void *pool_take_any(acre_region *r, pool_class *c)
+{
+    return c->free ? pool_take(r, c) ?: (acre__pool_refill(r, c), pool_take(r, c)) : NULL;
+}
+
+/* The block that serves is full: another one, a new one, a block that stands alone, a node of a larger
+ * class. */
 void *acre__pool_miss(acre_region *r, size_t size, uint32_t class)
 {
     pools *p = pool_of(r);
-    if (pool_earned(p, class) && acre__pool_block_new(r, class))
-        return pool_take(r, &p->class[class], p -> adaptive);
+    pool_class *c = &p->class[class];
+    if (c->free || (pool_earned(p, class) && acre__pool_block_new(r, class)))
+        return pool_take_any(r, c);
     void *at = acre__pool_alloc_direct(r, size, ACRE_ALIGN_MIN);
     while (!at && ++class < p->classes)
-        if (p->class[class].current)
-            at = pool_take(r, &p->class[class], p -> adaptive);
+        at = pool_take_any(r, &p->class[class]);
     return at;
 }

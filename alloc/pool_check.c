@@ -169,9 +169,14 @@ static int pool_check_block(pool_found *f, const acre_block *b)
     f->starts++;
     f->class[class].blocks++;
     f->class[class].free += count;
+    if (block->serves != (c->current == frame))
+        return pool_fault(f, "P6", b->offset);
+    f->class[class].current |= block->serves;
+    if (block->serves || !count)
+        return 0;
     f->class[class].empty += count == c->nodes;
-    f->sum[class] += count ? pool_mark(frame) : 0;
-    f->listed[class] += count != 0;
+    f->sum[class] += pool_mark(frame);
+    f->listed[class]++;
     return 0;
 }
 
@@ -242,13 +247,10 @@ static int pool_check_class(pool_found *f, uint32_t class)
 {
     const pool_class *c = &pool_of(f->r)->class[class], *is = &f->class[class];
     uint64_t sum = 0;
-    uint32_t current = 0;
     int e = 0;
-    for (uint32_t i = 0; i < POOL_LISTS && !e; i++) {
-        current = current ? current : c->list[i];
+    for (uint32_t i = 0; i < POOL_LISTS && !e; i++)
         e = pool_check_list(f, class, i, &sum);
-    }
-    if (e || sum != f->sum[class] || f->listed[class] || c->current != current)
+    if (e || sum != f->sum[class] || f->listed[class] || is->current != (c->current != 0))
         return pool_fault(f, "P6", POOL_AT);
     bool right = c->free == is->free && c->blocks == is->blocks && c->empty == is->empty &&
                  c->direct == is->direct;
@@ -296,13 +298,14 @@ static void pool_recover_block(const acre_region *r, uint32_t frame, uint32_t cl
     pool_class *c = &pool_of(r)->class[class];
     pool_block *b = pool_at(r, frame);
     b->class = class & 63;
+    b->serves = 0;
     b->count = (uint32_t)__builtin_popcountll(b->free) & POOL_NODES;
     for (uint32_t i = 1; i < c->frames; i++)
         if (pool_map_safe(r, frame + i) == 0 && pool_map(r, frame + i))
             *pool_map(r, frame + i) = (uint8_t)i;
     c->blocks++;
     c->free += b->count;
-    acre__pool_push(r, c, frame);
+    acre__pool_enter(r, c, frame);
 }
 
 /* Of the map only start bytes count. */

@@ -31,8 +31,8 @@
  *     the frames behind have their distances, all others 0
  * P5  a pool block's count is the number of its free bits, its class is the map's; no bit is set
  *     from `nodes` up
- * P6  a pool block with free nodes is in exactly one list, its class's for its count; lists are
- *     linked both ways; `current` is the head of the first list that is not empty
+ * P6  a pool block that `serves` is its class's current, and in no list; another with free nodes is in
+ *     exactly one list, its class's for its count; lists are linked both ways
  * P7  free, blocks, direct of each class, and taken, are the numbers they claim to be
  *
  * Killed in the middle.  The truth is the rb heap's heads, the words `free`, the map's start bytes and
@@ -59,17 +59,17 @@ enum {
 
 typedef struct pool_block {
     uint64_t free;
-    uint32_t next : 26, count : 6; /* next: frame of the block behind in the list */
-    uint32_t back : 26, class : 6;
+    uint32_t next : 26, count : 6;             /* next: frame of the block behind in the list */
+    uint32_t back : 25, serves : 1, class : 6; /* serves: its class's current */
 } pool_block;
 _Static_assert(sizeof(pool_block) == POOL_UNIT, "part of the segment format");
 
 typedef struct pool_class {
-    uint32_t current;          /* frame of the block that serves; 0: none has a free node */
+    uint32_t current;          /* frame of the block that serves, may be full; 0: none */
     uint32_t list[POOL_LISTS]; /* heads */
     uint32_t free;             /* nodes that are free */
     uint32_t blocks;           /* pool blocks */
-    uint32_t empty;            /* of these wholly free */
+    uint32_t empty;            /* of these wholly free and in the list */
     uint32_t direct;           /* blocks of the rb heap that a node of this class could be */
     uint32_t reciprocal;       /* constants: 2^24 / size, rounded up */
     uint8_t size;              /* units of a node */
@@ -160,11 +160,13 @@ ACRE_INLINE bool pool_list_turns(uint32_t count, uint32_t nodes, bool adaptive)
 
 /* pool_blocks.c: lists, and blocks as a whole.  Blocks are named by their frames. */
 void acre__pool_recount(const acre_region *r, pool_class *c, uint32_t frame, uint32_t count);
-void acre__pool_push(const acre_region *r, pool_class *c, uint32_t frame);
+void acre__pool_enter(const acre_region *r, pool_class *c, uint32_t frame);
+bool acre__pool_refill(const acre_region *r, pool_class *c);
 uint32_t acre__pool_block_new(acre_region *r, uint32_t class); /* 0: no room */
 size_t acre__pool_block_free(acre_region *r, uint32_t frame);  /* the bytes given back */
 bool acre__pool_chunk_free(acre_region *r, uint32_t k);        /* if no block is in its frames */
-void acre__pool_surplus(acre_region *r, pool_class *c);
+void acre__pool_surplus(acre_region *r, pool_class *c, uint32_t frame);
+uint32_t acre__pool_spare(const acre_region *r, const pool_class *c);
 bool acre__pool_reserved(const acre_region *r, const void *p);
 void *acre__pool_miss(acre_region *r, size_t size, uint32_t class);
 void *acre__pool_alloc_direct(acre_region *r, size_t size, size_t align);
@@ -190,31 +192,27 @@ uint64_t acre__pool_checksum(const pools *p);
 
 /* ---- one node ---- */
 
-ACRE_INLINE void *pool_take(acre_region *r, pool_class *c, bool adaptive)
+/* Of the block that serves; NULL: it has none. */
+ACRE_INLINE void *pool_take(acre_region *r, pool_class *c)
 {
-    uint32_t frame = c->current;
-    pool_block *b = pool_at(r, frame);
-    uint64_t free = b->free;
-    uint32_t index = (uint32_t)__builtin_ctzll(free), count = b->count - 1;
+    pool_block *b = pool_at(r, c->current);
+    uint64_t free = c->current ? b->free : 0;
+    if (__builtin_expect(!free, 0))
+        return NULL;
     acre_set64(r, &b->free, free & (free - 1));
+    b->count--;
     c->free--;
-    if (__builtin_expect(pool_list_turns(count, c->nodes, adaptive), 0))
-        acre__pool_recount(r, c, frame, count);
-    else
-        b->count = count;
-    return pool_node(b, index, c->size);
+    return pool_node(b, (uint32_t)__builtin_ctzll(free), c->size);
 }
 
-ACRE_INLINE void *pool_alloc(acre_region *r, size_t size, size_t align, bool adaptive)
+ACRE_INLINE void *pool_alloc(acre_region *r, size_t size, size_t align)
 {
     pools *p = pool_of(r);
     if (__builtin_expect((size > p->largest) | (align > ACRE_ALIGN_MIN), 0))
         return acre__pool_alloc_direct(r, size, align);
     uint32_t class = p->class_of[(size + POOL_UNIT - 1) / POOL_UNIT];
-    pool_class *c = &p->class[class];
-    if (__builtin_expect(!c->current, 0))
-        return acre__pool_miss(r, size, class);
-    return pool_take(r, c, adaptive);
+    void *at = pool_take(r, &p->class[class]);
+    return __builtin_expect(at != NULL, 1) ? at : acre__pool_miss(r, size, class);
 }
 
 /* The node at p: 0 in `frame` if there is none. */
@@ -252,15 +250,15 @@ ACRE_INLINE int pool_free(acre_region *r, void *p, bool adaptive)
     if (__builtin_expect((free & bit) != 0, 0))
         return ACRE_EINVALID;
     uint32_t count = b->count;
+    bool whole = count + 1 == c->nodes;
     acre_set64(r, &b->free, free | bit);
     c->free++;
-    if (__builtin_expect(!pool_list_turns(count, c->nodes, adaptive), 1)) {
-        b->count = count + 1;
-        return 0;
-    }
-    acre__pool_recount(r, c, at.frame, count + 1);
-    if (adaptive && count + 1 == c->nodes)
-        acre__pool_surplus(r, c);
+    if (b->serves || __builtin_expect(!pool_list_turns(count, c->nodes, adaptive), 1))
+        b->count = (count + 1) & POOL_NODES;
+    else
+        acre__pool_recount(r, c, at.frame, count + 1);
+    if (adaptive && __builtin_expect(whole, 0))
+        acre__pool_surplus(r, c, at.frame);
     return 0;
 }
 

@@ -143,14 +143,14 @@ void *acre__pool_resize(acre_region *r, void *p, acre_resize_command *c)
 /* Take up to n free nodes of the block that serves, as one step: one word. */
 static size_t pool_take_run(acre_region *r, pool_class *c, size_t n, void **out)
 {
-    uint32_t frame = c->current, taken = 0;
-    pool_block *b = pool_at(r, frame);
+    uint32_t taken = 0;
+    pool_block *b = pool_at(r, c->current);
     uint64_t free = b->free;
     for (; free && taken < n; free &= free - 1)
         out[taken++] = pool_node(b, (uint32_t)__builtin_ctzll(free), c->size);
     acre_set64(r, &b->free, free);
     c->free -= taken;
-    acre__pool_recount(r, c, frame, b->count - taken);
+    b->count = (b->count - taken) & POOL_NODES;
     return taken;
 }
 
@@ -163,8 +163,10 @@ size_t acre__pool_alloc_many(acre_region *r, size_t n, const size_t *sizes, size
     uint32_t class = p->class_of[(size + POOL_UNIT - 1) / POOL_UNIT];
     pool_class *c = &p->class[class];
     while (made < n) {
-        if (!c->current && (n - made < c->least || !acre__pool_block_new(r, class)))
+        if (!c->free && (n - made < c->least || !acre__pool_block_new(r, class)))
             break;
+        if (!c->current || !pool_at(r, c->current)->free)
+            acre__pool_refill(r, c);
         made += pool_take_run(r, c, n - made, out + made);
         acre_commit(r);
     }
@@ -199,8 +201,8 @@ size_t acre__pool_free_empty(acre_region *r)
     pools *p = pool_of(r);
     size_t bytes = 0;
     for (uint32_t i = 0; i < p->classes; i++)
-        while (p->class[i].empty) {
-            bytes += acre__pool_block_free(r, p->class[i].list[POOL_EMPTY]);
+        for (uint32_t frame; (frame = acre__pool_spare(r, &p->class[i]));) {
+            bytes += acre__pool_block_free(r, frame);
             acre_commit(r);
         }
     return bytes + pool_free_chunks(r);

@@ -30,8 +30,8 @@ static void segregated_init(acre_region *r, size_t size, const acre_heap_options
 static void *segregated_alloc(acre_region *r, size_t size, size_t align)
 {
     if (r->journal)
-        return pool_alloc(r, size, align, false);
-    return pool_alloc(&(acre_region){.base = r->base}, size, align, false);
+        return pool_alloc(r, size, align);
+    return pool_alloc(&(acre_region){.base = r->base}, size, align);
 }
 
 static int segregated_free(acre_region *r, void *p)
