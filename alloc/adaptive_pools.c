@@ -19,7 +19,7 @@
 
 static const acre_param adaptive_params[] = {
     {"nodes", "nodes of a block, at least (as far as 63 allow)", 1, POOL_NODES, 8},
-    {"overhead", "percent of a block that are not nodes, at most", 1, 50, 4},
+    {"overhead", "percent of a block that are not nodes, at most", 1, 50, 2},
     {"max_free", "wholly free blocks that a class keeps, at most", 0, 1 << 20, 2},
     {0},
 };
