@@ -103,25 +103,29 @@ void acre__heap_measure(acre_heap *h)
 
 /* A journal that is not from this library must not make its reader store outside the segment, nor
  * into the lock or the journal itself. */
-static bool heap_undoable(const acre_heap *h, uint64_t at, uint64_t width)
+static bool heap_undoable(const acre_heap *h, uint64_t at, uint64_t bytes, uint64_t align)
 {
     uint64_t control = (uint64_t)((char *)h->control - h->segment);
     uint64_t region = (uint64_t)(h->region.base - h->segment);
     uint64_t size = *h->size < h->window ? *h->size : h->window;
-    if (size < width || at > size - width || at % width)
+    if (size < bytes || at > size - bytes || at % align)
         return false;
-    return at + width <= control || at >= region ||
-           at == control + offsetof(acre__heap_control, region_size);
+    return at + bytes <= control || at >= region ||
+           (at == control + offsetof(acre__heap_control, region_size) && bytes == align);
+}
+
+/* From the segment's start; `where` counts from the region, wrapping. */
+static uint64_t heap_noted_at(const acre_heap *h, const acre_journal_entry *e)
+{
+    return (uint64_t)(h->region.base - h->segment) + (e->where & ~(uint64_t)3);
 }
 
 /* Write back what the entry noted.  Only old values are written, so doing it twice, or dying in
  * the middle of it, is harmless. */
 static void heap_undo(const acre_heap *h, const acre_journal_entry *e)
 {
-    uint64_t region =
-        (uint64_t)(h->region.base - h->segment); /* `where` counts from it, wrapping */
-    uint64_t at = region + (e->where & ~(uint64_t)3), width = e->where & 1 ? 4 : 8;
-    if (!heap_undoable(h, at, width))
+    uint64_t at = heap_noted_at(h, e), width = e->where & 1 ? 4 : 8;
+    if (!heap_undoable(h, at, width, width))
         return;
     char *word = h->segment + at;
     if (e->where & 1)
@@ -130,15 +134,37 @@ static void heap_undo(const acre_heap *h, const acre_journal_entry *e)
         ACRE_PUT(*(uint64_t *)word, e->old);
 }
 
-static void heap_roll_back(acre_heap *h)
+/* The notes from `first` on, newest first. */
+static void heap_undo_from(acre_heap *h, uint64_t first)
 {
     acre_journal *j = &h->control->journal;
     uint64_t n = j->count <= j->capacity ? j->count : j->capacity;
-    while (n--)
-        heap_undo(h, &j->entry[n]);
+    while (n > first)
+        heap_undo(h, &j->entry[--n]);
     acre__heap_measure(h);
     if (h->algorithm->recover)
         h->algorithm->recover(&h->region);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    ACRE_PUT(j->count, first);
+}
+
+/* Slots were being filled: free what they name by now. */
+static void heap_undo_batch(acre_heap *h)
+{
+    const acre_journal_entry *e = h->control->journal.entry;
+    uint64_t at = heap_noted_at(h, e), n = e->old;
+    if (n <= *h->size / sizeof(acre_off) &&
+        heap_undoable(h, at, n * sizeof(acre_off), sizeof(acre_off)))
+        acre__publish_undo(h, (acre_off *)(h->segment + at), n);
+}
+
+static void heap_roll_back(acre_heap *h)
+{
+    acre_journal *j = &h->control->journal;
+    bool batch = j->capacity && j->count && (j->entry[0].where & ACRE__BATCH);
+    heap_undo_from(h, batch);
+    if (batch)
+        heap_undo_batch(h);
     h->control->recoveries++;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     ACRE_PUT(j->count, 0);

@@ -90,6 +90,9 @@ static inline void acre__heap_leave(acre_heap *h)
     acre__heap_unlock(h);
 }
 
+/* Inside enter/leave, behind the journal's batch entry: empty n slots and free what they name. */
+void acre__publish_undo(acre_heap *h, acre_off *slots, uint64_t n);
+
 /* Run collect(h, version, arg), which only reads, until it has seen the heap at one moment, without the
  * lock: its result.  It may be run several times and sees anything meanwhile; when acre__look_late(h,
  * version) its work is in vain.  EAGAIN: somebody is always at work, or has died at it; after some 10 ms

@@ -16,6 +16,10 @@
 /* In journal.count: a recovery has failed its check, nobody may enter any more. */
 #define ACRE__POISON (~(uint64_t)0)
 
+/* In the first entry's `where`: not a word to restore but the first of `old` slots that are being
+ * filled (publish.c). */
+#define ACRE__BATCH ((uint64_t)2)
+
 typedef struct acre__heap_control {
     acre__robust lock;
     uint64_t region_size;  /* bytes of the region now; grows */

@@ -1,14 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /* publish.c: a block and the slot that names it change as one step, because the slot's old value
- * goes into the same journal as the heap's. */
+ * goes into the same journal as the heap's.
+ *
+ * Many slots are filled as one step too, though the journal has room for one block only.  Its first
+ * entry then is no word to restore but says «slots [first, first + n) are being filled» and stays
+ * until all are; each block with its slot is a step of its own behind it:
+ *
+ *   journal.count  0     1           3     1           3     1      …    1     0
+ *                  ──────┬───────────┬─────┬───────────┬─────┬───── … ───┬─────┬──▶
+ *                      batch    notes of block 1   notes of block 2 …   all are there
+ *                        └── killed anywhere here: nothing has happened ───────┘
+ *
+ * Who finds the batch entry rolls back the notes behind it; what the slots name then are whole blocks,
+ * which are freed one by one, each as a step with its slot.  Dying in that is harmless: the next one
+ * finds the batch entry and fewer slots.
+ */
 #include "alloc/heap.h"
 
 #include <errno.h>
 
-static bool publish_in_segment(const acre_heap *h, const acre_off *slot)
+static bool publish_in_segment(const acre_heap *h, const acre_off *slots, uint64_t n)
 {
-    uint64_t at = (uint64_t)((const char *)slot - h->segment);
-    return at <= *h->size - sizeof *slot && at % sizeof *slot == 0;
+    uint64_t at = (uint64_t)((const char *)slots - h->segment), size = acre__peek(h->size);
+    return at <= size && n <= (size - at) / sizeof *slots && at % sizeof *slots == 0;
 }
 
 static int publish_alloc(acre_heap *h, acre_off *slot, size_t size)
@@ -24,7 +38,7 @@ int acre_alloc_into(acre_heap *h, acre_off *slot, size_t size)
 {
     if (size > ACRE_SIZE_MAX)
         return ENOMEM;
-    if (!publish_in_segment(h, slot))
+    if (!publish_in_segment(h, slot, 1))
         return ACRE_EINVALID;
     int e = acre__heap_enter(h);
     if (e)
@@ -33,6 +47,83 @@ int acre_alloc_into(acre_heap *h, acre_off *slot, size_t size)
     acre__heap_leave(h);
     return e;
 }
+
+/* ---- many ---- */
+
+/* What was noted behind the batch entry is final. */
+static void publish_commit_step(acre_heap *h)
+{
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (h->region.journal)
+        *h->pending = 1;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/* Empty the slots, which hold 0 or a block's offset, and free what they name.  What a damaged image
+ * names instead is not free()'s to judge if it lies outside the region. */
+void acre__publish_undo(acre_heap *h, acre_off *slot, uint64_t n)
+{
+    for (; n--; slot++) {
+        char *p = h->segment + *slot;
+        if (!*slot)
+            continue;
+        acre_set64(&h->region, slot, 0);
+        if ((uint64_t)(p - h->region.base) < h->region.size && (uintptr_t)p % ACRE_ALIGN_MIN == 0)
+            h->algorithm->free(&h->region, p);
+        publish_commit_step(h);
+    }
+}
+
+static int publish_fill(acre_heap *h, size_t n, const size_t *sizes, size_t size, acre_off *slots)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (publish_alloc(h, &slots[i], sizes ? sizes[i] : size) != 0) {
+            acre__heap_measure(h);
+            acre__publish_undo(h, slots, i);
+            return ENOMEM;
+        }
+        publish_commit_step(h);
+    }
+    return 0;
+}
+
+static int publish_batch(acre_heap *h, size_t n, const size_t *sizes, size_t size, acre_off *slots)
+{
+    for (size_t i = 0; i < n; i++)
+        if (slots[i])
+            return EINVAL;
+    if (h->region.journal)
+        acre_note(&h->region, slots, n, ACRE__BATCH);
+    return publish_fill(h, n, sizes, size, slots);
+}
+
+static bool publish_too_large(size_t n, const size_t *sizes, size_t size)
+{
+    if (!sizes)
+        return size > ACRE_SIZE_MAX;
+    while (n--)
+        if (sizes[n] > ACRE_SIZE_MAX)
+            return true;
+    return false;
+}
+
+int acre_alloc_many_into(acre_heap *h, size_t n, const size_t *sizes, size_t size, acre_off *slots)
+{
+    if (n == 0)
+        return 0;
+    if (!publish_in_segment(h, slots, n))
+        return ACRE_EINVALID;
+    if (publish_too_large(n, sizes, size))
+        return ENOMEM;
+    int e = acre__heap_enter(h);
+    if (e)
+        return e;
+    e = publish_batch(h, n, sizes, size, slots);
+    acre__heap_leave(h);
+    return e;
+}
+
+/* ---- back ---- */
 
 /* A roll back gives the block back to its slot, so what free() overwrites of it is noted too. */
 static void publish_note_contents(acre_heap *h, void *p)
@@ -57,7 +148,7 @@ static int publish_free(acre_heap *h, acre_off *slot)
 
 int acre_free_from(acre_heap *h, acre_off *slot)
 {
-    if (!publish_in_segment(h, slot))
+    if (!publish_in_segment(h, slot, 1))
         return ACRE_EINVALID;
     int e = acre__heap_enter(h);
     if (e)

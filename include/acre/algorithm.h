@@ -40,7 +40,7 @@ extern "C" {
 
 /* One noted word: where it is, counted from the region's base (wrapping, so that words outside
  * the region, such as a user's slot, can be noted as well), and what it held.  Bit 0 of `where`
- * tells a 32-bit word from a 64-bit one. */
+ * tells a 32-bit word from a 64-bit one; bit 1 is the layer's above. */
 typedef struct acre_journal_entry {
     uint64_t where, old;
 } acre_journal_entry;

@@ -90,6 +90,15 @@ ACRE_API int acre_free_many(acre_heap *h, size_t n, void **blocks);
  * not in the segment. */
 ACRE_API int acre_alloc_into(acre_heap *h, acre_off *slot, size_t size);
 
+/* Allocate n blocks, the i-th of at least sizes[i] bytes, or (sizes NULL) each of `size` bytes, and store
+ * their offsets in slots[0…n), which lie in the same segment and hold 0: all or none, and as one step:
+ * after a kill all slots hold blocks or all hold 0.  That is so once the next caller has entered the
+ * heap; who looks at the slots earlier may find some filled, and must leave those blocks alone until the
+ * call has returned.  0; ENOMEM; EINVAL if a slot does not hold 0; ACRE_EINVALID if they are not in the
+ * segment. */
+ACRE_API int acre_alloc_many_into(acre_heap *h, size_t n, const size_t *sizes, size_t size,
+                                  acre_off *slots);
+
 /* Free the block whose offset *slot holds and set *slot to 0 as one step.  After a kill in the
  * middle the block still has its contents, or it is free and the slot is 0. */
 ACRE_API int acre_free_from(acre_heap *h, acre_off *slot);
