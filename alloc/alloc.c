@@ -66,13 +66,6 @@ void *acre_calloc(acre_heap *h, size_t n, size_t size)
     return p ? memset(p, 0, bytes) : NULL;
 }
 
-/* Only an address that can be read and can be a block's reaches the algorithm. */
-static inline bool alloc_foreign(const acre_heap *h, const void *p)
-{
-    uint64_t at = (uint64_t)((const char *)p - h->region.base);
-    return (at >= h->reach) | (((uintptr_t)p & (ACRE_ALIGN_MIN - 1)) != 0);
-}
-
 static __attribute__((noinline)) int alloc_free_locked(acre_heap *h, void *p)
 {
     int e = acre__heap_enter(h);
@@ -89,12 +82,12 @@ int acre_free(acre_heap *h, void *p)
         return 0;
     if (h->plain)
         return h->free(&h->region, p);
-    return alloc_foreign(h, p) ? ACRE_EINVALID : alloc_free_locked(h, p);
+    return acre__heap_foreign(h, p) ? ACRE_EINVALID : alloc_free_locked(h, p);
 }
 
 size_t acre_usable_size(acre_heap *h, const void *p)
 {
-    return alloc_foreign(h, p) ? 0 : h->algorithm->usable(&h->region, p);
+    return acre__heap_foreign(h, p) ? 0 : h->algorithm->usable(&h->region, p);
 }
 
 /* Grow in place to at least size, or shrink to it; false leaves the block as it is. */

@@ -43,6 +43,13 @@ int acre__heap_validate(const void *at, size_t room, const acre_algorithm *a);
 /* Fill a handle's fields that follow from the control at `at`. */
 void acre__heap_attach(acre_heap *h, void *at, const acre_algorithm *a, bool read_only);
 
+/* Only an address that can be read and can be a block's reaches the algorithm. */
+static inline bool acre__heap_foreign(const acre_heap *h, const void *p)
+{
+    uint64_t at = (uint64_t)((const char *)p - h->region.base);
+    return (at >= h->reach) | (((uintptr_t)p & (ACRE_ALIGN_MIN - 1)) != 0);
+}
+
 /* What is rare at an entry: an owner has died, a journal is not empty, a guarded heap. */
 int acre__heap_enter_unusual(acre_heap *h, int locked);
 

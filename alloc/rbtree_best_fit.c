@@ -441,6 +441,76 @@ static size_t rb_usable(const acre_region *r, const void *p)
     return units ? rb_bytes(units) : 0;
 }
 
+/* ---- many blocks ---- */
+
+/* Make a free block dv, in the course of a step that has noted something. */
+static void rb_favour(const acre_region *r, uint32_t u)
+{
+    const rb_heap *h = rb_of(r);
+    uint32_t units = tree_at(r, u)->head;
+    if (u == h->dv.unit || u == h->top.unit)
+        return;
+    rb_detach(r, u, units);
+    rb_new_dv(r, u, units);
+}
+
+/* A run of neighbours: what the first one became is dv, outside the index, and each next one only
+ * makes it longer. */
+static size_t rb_free_many(acre_region *r, size_t n, void *const *blocks)
+{
+    for (size_t i = 0; i < n; i++) {
+        rb_live b = rb_live_at(r, blocks[i]);
+        if (!b.units)
+            return i;
+        uint32_t start = b.unit - tree_at(r, b.unit)->prev;
+        rb_release_cold(r, b.unit, b.units);
+        if (i + 1 < n && blocks[i + 1] == rb_payload(r, b.unit + b.units))
+            rb_favour(r, start);
+        acre_commit(r);
+    }
+    return n;
+}
+
+static uint64_t rb_units_for_all(size_t n, const size_t *sizes, size_t size)
+{
+    uint64_t sum = 0;
+    if (!sizes)
+        return rb_units_for(size) > TREE_UNITS / n ? TREE_UNITS : n * rb_units_for(size);
+    while (n-- && sum < TREE_UNITS)
+        sum += rb_units_for(sizes[n]);
+    return sum;
+}
+
+/* Have dv hold n units, if there is a block that does. */
+static void rb_prepare(const acre_region *r, uint64_t n)
+{
+    const rb_heap *h = rb_of(r);
+    uint32_t u = n < TREE_UNITS && h->dv.units < n ? tree_best(r, h->root, (uint32_t)n) : 0;
+    if (!u)
+        return;
+    rb_begin(r, u);
+    rb_favour(r, u);
+    acre_commit(r);
+}
+
+/* Cut them off one piece, in a row, without asking the index; top if there is no such piece. */
+static size_t rb_alloc_many(acre_region *r, size_t n, const size_t *sizes, size_t size, void **out)
+{
+    rb_heap *h = rb_of(r);
+    size_t i = 0;
+    rb_prepare(r, rb_units_for_all(n, sizes, size));
+    for (; i < n; i++) {
+        uint64_t units = rb_units_for(sizes ? sizes[i] : size);
+        if (units > h->dv.units && units > h->top.units)
+            break;
+        uint32_t u = units <= h->dv.units ? rb_cut_dv(r, (uint32_t)units)
+                                          : rb_cut_top(r, (uint32_t)units);
+        out[i] = rb_payload(r, u);
+        acre_commit(r);
+    }
+    return i;
+}
+
 /* ---- resizing in place ---- */
 
 static uint32_t rb_free_behind(const acre_region *r, uint32_t behind)
@@ -643,5 +713,7 @@ const acre_algorithm acre__rbtree_best_fit = {
     .grow = rb_grow,
     .shrink = rb_shrink,
     .zero_free = rb_zero_free,
+    .alloc_many = rb_alloc_many,
+    .free_many = rb_free_many,
     .recover = rb_recover,
 };

@@ -312,7 +312,7 @@ static const char *tree_check_chain(const acre_region *r, tree_census *c, uint32
 
 /* The subtree at u, whose sizes must lie strictly between low and high.  Depth is bounded, and
  * so is the recursion: a red-black tree of 2^31 nodes has at most 62 levels. */
-static const char *tree_check(const acre_region *r, tree_census *c, uint32_t u, uint32_t parent,
+static inline const char *tree_check(const acre_region *r, tree_census *c, uint32_t u, uint32_t parent,
                               uint64_t low, uint64_t high, int depth, int *blacks)
 {
     *blacks = 1;
