@@ -75,8 +75,9 @@ typedef struct pool_class {
     uint8_t size;              /* units of a node */
     uint8_t nodes, frames;     /* of a block */
     uint8_t least;             /* direct blocks before there is a pool block */
+    uint32_t unused[2];        /* a power of two: found by a shift */
 } pool_class;
-_Static_assert(sizeof(pool_class) == 56, "part of the segment format");
+_Static_assert(sizeof(pool_class) == 64, "part of the segment format");
 
 typedef struct pools {
     uint32_t adaptive; /* constants: 1: fewest free first, empty blocks go back */
@@ -215,36 +216,36 @@ ACRE_INLINE void *pool_alloc(acre_region *r, size_t size, size_t align)
     return __builtin_expect(at != NULL, 1) ? at : acre__pool_miss(r, size, class);
 }
 
-/* The node at p: 0 in `frame` if there is none. */
+/* Where p points: to a node's start, else into a pool block, else elsewhere. */
 typedef struct pool_place {
-    uint32_t frame, index;
+    pool_block *block;
     pool_class *class;
-    bool pooled; /* p is in a pool block: if not a node's start, then wrong */
+    uint32_t frame, index;
+    bool pooled, node;
 } pool_place;
 
 ACRE_INLINE pool_place pool_find(const acre_region *r, const void *p)
 {
     uint64_t at = (uint64_t)((const char *)p - r->base), frame = at / POOL_FRAME;
     const uint8_t *map = pool_map(r, frame);
-    if (!map || !*map)
-        return (pool_place){0};
-    frame -= *map < POOL_START ? *map : 0;
-    const pool_block *b = pool_at(r, (uint32_t)frame);
+    uint32_t byte = map ? *map : 0;
+    if (!byte)
+        return (pool_place){.node = false};
+    frame -= byte < POOL_START ? byte : 0;
+    pool_block *b = pool_at(r, (uint32_t)frame);
     pool_class *c = &pool_of(r)->class[b->class];
-    uint64_t d = at - frame * POOL_FRAME - POOL_UNIT, units = d / POOL_UNIT;
-    uint64_t index = units * c->reciprocal >> 24;
-    if (d >= (uint64_t)c->frames * POOL_FRAME - POOL_UNIT - RB_HEADER)
-        return (pool_place){.pooled = d + POOL_UNIT < POOL_UNIT};
-    bool start = (index * c->size * POOL_UNIT == d) & (index < c->nodes);
-    return (pool_place){start ? (uint32_t)frame : 0, (uint32_t)index, c, true};
+    uint64_t d = at - frame * POOL_FRAME - POOL_UNIT; /* wraps if p is in front of the nodes */
+    uint64_t index = d / POOL_UNIT * c->reciprocal >> 24;
+    bool node = (index * c->size * POOL_UNIT == d) & (index < c->nodes);
+    return (pool_place){b, c, (uint32_t)frame, (uint32_t)index, true, node};
 }
 
 ACRE_INLINE int pool_free(acre_region *r, void *p, bool adaptive)
 {
     pool_place at = pool_find(r, p);
-    if (__builtin_expect(!at.frame, 0))
+    if (__builtin_expect(!at.node, 0))
         return at.pooled ? ACRE_EINVALID : acre__pool_free_direct(r, p);
-    pool_block *b = pool_at(r, at.frame);
+    pool_block *b = at.block;
     pool_class *c = at.class;
     uint64_t free = b->free, bit = (uint64_t)1 << at.index;
     if (__builtin_expect((free & bit) != 0, 0))

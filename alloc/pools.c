@@ -107,7 +107,7 @@ size_t acre__pool_usable(const acre_region *r, const void *p)
 {
     pool_place at = pool_find(r, p);
     if (at.pooled) {
-        bool live = at.frame && !(pool_at(r, at.frame)->free >> at.index & 1);
+        bool live = at.node && !(at.block->free >> at.index & 1);
         return live ? (size_t)at.class->size * POOL_UNIT : 0;
     }
     return acre__pool_reserved(r, p) ? 0 : acre__rbtree_best_fit.usable(r, p);
