@@ -12,8 +12,26 @@ typedef enum pool_kind { POOL_DIRECT, POOL_POOLS, POOL_MAP, POOL_BLOCK, POOL_WRO
 /* The map's byte of a frame, though the chunk may be anything. */
 static uint8_t pool_map_safe(const acre_region *r, uint64_t frame)
 {
-    uint8_t *at = pool_map(r, frame);
+    const volatile uint8_t *at = pool_map(r, frame);
     return at && (uint64_t)((char *)at - r->base) < r->size ? *at : 0;
+}
+
+/* A start's class; 0 of what is none: who looks without the lock may find the byte changed. */
+static uint32_t pool_class_at(const acre_region *r, uint32_t frame)
+{
+    uint32_t class = pool_map_safe(r, frame) - (uint32_t)POOL_START;
+    return class < ACRE_CLASSES ? class : 0;
+}
+
+/* Does [at, at + bytes) lie in the region? */
+static bool pool_inside(const acre_region *r, uint64_t at, uint64_t bytes)
+{
+    return at <= r->size && bytes <= r->size - at;
+}
+
+static uint32_t pool_chunk_unit(const acre_region *r, uint32_t k)
+{
+    return *(const volatile uint32_t *)&pool_of(r)->chunk[k];
 }
 
 static uint32_t pool_chunk_at(const pools *p, uint64_t unit)
@@ -69,7 +87,7 @@ static int pool_walk_nodes(const pool_walk *w, const acre_block *b)
 {
     uint32_t frame = (uint32_t)(b->offset / POOL_FRAME);
     const pool_block *block = pool_at(w->r, frame);
-    const pool_class *c = &pool_of(w->r)->class[pool_map_safe(w->r, frame) - POOL_START];
+    const pool_class *c = &pool_of(w->r)->class[pool_class_at(w->r, frame)];
     uint64_t size = (uint64_t)c->size * POOL_UNIT;
     for (uint32_t i = 0; i < c->nodes; i++) {
         bool used = !(block->free >> (i & 63) & 1);
@@ -157,7 +175,7 @@ static int pool_fault(pool_found *f, const char *rule, uint64_t at)
 static int pool_check_block(pool_found *f, const acre_block *b)
 {
     uint32_t frame = (uint32_t)(b->offset / POOL_FRAME);
-    uint32_t class = pool_map_safe(f->r, frame) - POOL_START;
+    uint32_t class = pool_class_at(f->r, frame);
     const pool_block *block = pool_at(f->r, frame);
     const pool_class *c = &pool_of(f->r)->class[class];
     uint32_t count = (uint32_t)__builtin_popcountll(block->free);
@@ -211,17 +229,22 @@ static int pool_check_chunks(pool_found *f)
     return 0;
 }
 
+static void pool_count_map(const uint8_t *at, uint64_t n, uint64_t *starts, uint64_t *behind)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        *starts += at[i] >= POOL_START;
+        *behind += at[i] && at[i] < POOL_START;
+    }
+}
+
 /* All bytes of the map that are not 0 belong to blocks that were met. */
 static int pool_check_map(pool_found *f)
 {
-    const pools *p = pool_of(f->r);
     uint64_t starts = 0, behind = 0;
     for (uint32_t k = 0; k < POOL_CHUNKS; k++) {
-        const uint8_t *at = (uint8_t *)f->r->base + (uint64_t)p->chunk[k] * RB_UNIT;
-        for (uint64_t i = 0; p->chunk[k] && i < (uint64_t)POOL_CHUNK << k; i++) {
-            starts += at[i] >= POOL_START;
-            behind += at[i] && at[i] < POOL_START;
-        }
+        uint64_t at = (uint64_t)pool_chunk_unit(f->r, k) * RB_UNIT, n = (uint64_t)POOL_CHUNK << k;
+        if (at && pool_inside(f->r, at, n))
+            pool_count_map((uint8_t *)f->r->base + at, n, &starts, &behind);
     }
     return starts == f->starts && behind == f->behind ? 0 : pool_fault(f, "P4", POOL_AT);
 }
@@ -231,7 +254,8 @@ static int pool_check_list(pool_found *f, uint32_t class, uint32_t list, uint64_
     const pools *p = pool_of(f->r);
     const pool_class *c = &p->class[class];
     for (uint32_t frame = c->list[list], back = 0; frame;) {
-        if (pool_map_safe(f->r, frame) != (POOL_START | class) || !f->listed[class]--)
+        if (pool_map_safe(f->r, frame) != (POOL_START | class) || !f->listed[class]-- ||
+            !pool_inside(f->r, (uint64_t)frame * POOL_FRAME, sizeof(pool_block)))
             return pool_fault(f, "P6", POOL_AT);
         const pool_block *b = pool_at(f->r, frame);
         if (b->back != back || pool_list_of(b->count, c->nodes, p->adaptive) != list)
@@ -328,7 +352,7 @@ static int pool_recover_each(void *arg, const acre_block *b)
         return ACRE_ECORRUPT;
     uint32_t frame = (uint32_t)(b->offset / POOL_FRAME);
     if (kind == POOL_BLOCK)
-        pool_recover_block(r, frame, pool_map_safe(r, frame) - POOL_START);
+        pool_recover_block(r, frame, pool_class_at(r, frame));
     if (kind == POOL_DIRECT && b->used)
         acre__pool_count_direct(r, b->size, 1);
     p->taken += kind == POOL_DIRECT ? 0 : b->total / RB_UNIT;
