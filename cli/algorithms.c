@@ -29,7 +29,8 @@ static const struct {
     uint32_t flag;
     const char *name;
 } algorithms_flags[] = {
-    {ACRE_CONCURRENT, "concurrent"}, {ACRE_ROBUST, "robust"}, {ACRE_NO_FREE, "no_free"}};
+    {ACRE_CONCURRENT, "concurrent"}, {ACRE_ROBUST, "robust"}, {ACRE_NO_FREE, "no_free"},
+    {ACRE_ROUNDS, "rounds"}};
 
 static json_t *algorithms_flag_names(const acre_contender *c)
 {

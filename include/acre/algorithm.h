@@ -64,7 +64,8 @@ enum acre_algorithm_flags {
     ACRE_ROBUST = 2,      /* survives SIGKILL anywhere when lock and journal are on */
     ACRE_NO_FREE = 4,     /* free() gives nothing back */
     ACRE_REFERENCE = 8,   /* measures the harness; not a usable heap (no conformance) */
-    ACRE_ANY_ADDRESS = 16 /* free() takes any address but NULL, also unaligned or foreign */
+    ACRE_ANY_ADDRESS = 16, /* free() takes any address but NULL, also unaligned or foreign */
+    ACRE_ROUNDS = 32       /* rounds requests up coarsely, to powers of two */
 };
 
 /* One block, as walk() shows it. */
