@@ -126,7 +126,10 @@ static int fit_confirm(fit_search *f)
 static int fit_find(fit_search *f, uint64_t start)
 {
     f->lo = -1; /* less than the live bytes */
-    int ok = fit_gallop(f, fit_index(f, start));
+    long from = fit_index(f, start);
+    if (fit_size(f, from) > f->r.bytes) /* who cuts small chunks first may use the very end */
+        from--;
+    int ok = fit_gallop(f, from);
     if (ok > 0)
         ok = fit_descend(f);
     while (ok > 0) {
