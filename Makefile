@@ -19,6 +19,8 @@ COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 # ---- flags ----
 FLAGS_release  := -DNDEBUG
 FLAGS_debug    := -O0 -g -DACRE_CHECKED
+FLAGS_release-clang := $(FLAGS_release)
+FLAGS_debug-clang   := $(FLAGS_debug)
 FLAGS_asan     := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DACRE_CHECKED
 FLAGS_asan-clang := $(FLAGS_asan) -D__SANITIZE_ADDRESS__=1
 FLAGS_tsan     := -O1 -g -fsanitize=thread
@@ -46,6 +48,7 @@ MICRO_SRC  := $(wildcard bench/micro/*.c)
 SYNC_BENCH_SRC := $(wildcard bench/sync/*.c)
 TEST_SRC   := $(wildcard tests/test_*.c)
 SUPPORT_SRC := $(wildcard tests/support*.c)
+CRASH_SRC  := $(wildcard tests/crash/*.c)
 EXAMPLE_SRC := $(wildcard examples/*.c)
 obj = $(patsubst %.c,$B/%.o,$(1))
 LIB_OBJ := $(call obj,$(LIB_SRC))
@@ -165,6 +168,11 @@ $B/tests/explore: $(call explore_obj,tests/explore/*.c) $B/explore/libsync.a
 	$(call say,LD,$(CC) $^ -o $@ -lpthread)
 $B/tests/test_explore: | $B/tests/explore
 
+# The crash laboratory for heaps; victims find every function bound, so that none steps through the linker.
+$B/tests/crash/%.o: ALL_CFLAGS += -DCRASH_LEVEL='"$(lastword $(filter -O%,$(CFLAGS) $(FLAGS_$(VARIANT))))"'
+$B/crash: $(call obj,$(CRASH_SRC)) $B/libacre.a
+	$(call say,LD,$(CC) $(ALL_LDFLAGS) -Wl$(comma)-z$(comma)now $^ -o $@ $(LAB_LIBS))
+
 $B/examples/%: $B/examples/%.o $B/libacre.a
 	$(call say,LD,$(CC) $(ALL_LDFLAGS) $^ -o $@ -lpthread)
 
@@ -174,6 +182,19 @@ check: $(PRODUCTS) $(TESTS) examples layers headers-check  ## run the tests (VAR
 
 examples: $(EXAMPLES)  ## build the examples and run them
 	@for e in $(EXAMPLES); do $$e >$$e.out 2>&1 || { cat $$e.out; echo "$$e failed"; exit 1; }; done
+
+crash:  ## kill users of heaps at every instruction: build/crash.json (A=name,name, QUICK=1, ARGS=…)
+ifdef QUICK
+	@$(MAKE) --no-print-directory VARIANT=release crash-variant
+else
+	@tools/install-packages.sh $(PACKAGES_BUILD) clang
+	@for v in release debug; do \
+	    $(MAKE) --no-print-directory VARIANT=$$v crash-variant && \
+	    $(MAKE) --no-print-directory VARIANT=$$v-clang CC=clang crash-variant || exit 1; done
+endif
+.PHONY: crash-variant
+crash-variant: $B/crash
+	@$B/crash $(if $(QUICK),--quick) $(if $(A),-a $(A)) --json build/crash.json $(ARGS)
 
 CRASH_SYNC := sync_lab sync_step sync_step_rw sync_step_messages sync_step_named sync_kill \
               sync_kill_messages sync_boost
