@@ -187,6 +187,15 @@ static int heap_recover(acre_heap *h)
     return ACRE_EPOISONED;
 }
 
+/* Who may not enter passes the news of a death on: without a journal nothing else tells it. */
+static void heap_turn_away(acre_heap *h, int locked)
+{
+    if (locked == EOWNERDEAD)
+        acre__robust_unlock_orphaned(h->lock);
+    else
+        acre__heap_unlock(h);
+}
+
 int acre__heap_enter_unusual(acre_heap *h, int locked)
 {
     int e = 0;
@@ -203,7 +212,7 @@ int acre__heap_enter_unusual(acre_heap *h, int locked)
     else if (locked == EOWNERDEAD || *h->pending != 0)
         e = heap_recover(h);
     if (e)
-        acre__heap_unlock(h);
+        heap_turn_away(h, locked);
     return e;
 }
 
