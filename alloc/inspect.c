@@ -102,6 +102,7 @@ static int inspect_sizes(acre_heap *h, uint64_t version, void *arg)
     acre_stats *s = arg;
     (void)version;
     *s = (acre_stats){0};
+    acre__heap_measure(h);
     h->algorithm->stats(&h->region, s);
     s->recoveries = h->control->recoveries;
     return 0;

@@ -56,7 +56,7 @@ typedef struct acre_journal {
 typedef struct acre_region {
     char *base;            /* the algorithm's first byte; 64-aligned within its segment */
     acre_journal *journal; /* NULL: journal switched off */
-    uint64_t size;         /* the region's bytes; set for check(), walk() and recover() */
+    uint64_t size;         /* the region's bytes; set for check(), walk(), stats() and recover() */
 } acre_region;
 
 enum acre_algorithm_flags {
