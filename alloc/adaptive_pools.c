@@ -55,6 +55,7 @@ const acre_algorithm acre__adaptive_pools = {
     .journal_words = POOL_JOURNAL,
     .free_clobbers = POOL_LINKS,
     .link_bytes = POOL_LINKS,
+    .growth = ACRE_GROWTH_CONSTANT,
     .params = adaptive_params,
     .init = adaptive_init,
     .alloc = adaptive_alloc,

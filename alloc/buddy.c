@@ -431,6 +431,7 @@ const acre_algorithm acre__buddy = {
     .journal_words = BUD_JOURNAL,
     .free_clobbers = sizeof(bud_links),
     .link_bytes = sizeof(bud_links),
+    .growth = ACRE_GROWTH_LOG,
     .params = bud_params,
     .init = bud_init,
     .alloc = bud_alloc,

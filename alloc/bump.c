@@ -154,6 +154,7 @@ const acre_algorithm acre__bump = {
     .layout_version = 1,
     .min_size = 64,
     .journal_words = 2,
+    .growth = ACRE_GROWTH_CONSTANT,
     .init = bump_init,
     .alloc = bump_alloc,
     .free = bump_free,

@@ -65,6 +65,7 @@ const acre_algorithm acre__null = {
     .flags = ACRE_ROBUST | ACRE_NO_FREE | ACRE_REFERENCE,
     .layout_version = 1,
     .min_size = 128,
+    .growth = ACRE_GROWTH_CONSTANT,
     .init = null_init,
     .alloc = null_alloc,
     .free = null_free,

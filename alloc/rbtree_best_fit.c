@@ -702,6 +702,7 @@ const acre_algorithm acre__rbtree_best_fit = {
     .journal_words = RB_JOURNAL,
     .free_clobbers = RB_LINKS,
     .link_bytes = RB_LINKS,
+    .growth = ACRE_GROWTH_LOG,
     .init = rb_init,
     .alloc = rb_alloc,
     .free = rb_free,

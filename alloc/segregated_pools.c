@@ -52,6 +52,7 @@ const acre_algorithm acre__segregated_pools = {
     .journal_words = POOL_JOURNAL,
     .free_clobbers = POOL_LINKS,
     .link_bytes = POOL_LINKS,
+    .growth = ACRE_GROWTH_CONSTANT,
     .params = segregated_params,
     .init = segregated_init,
     .alloc = segregated_alloc,

@@ -466,6 +466,7 @@ const acre_algorithm acre__simple_seq_fit = {
     .reach = (uint64_t)0xfffffff0u * SEQ_UNIT,
     .min_size = 64,
     .journal_words = 8, /* the most: a shrunk block's two headers and a release's three words */
+    .growth = ACRE_GROWTH_LINEAR,
     .init = seq_init,
     .alloc = seq_alloc,
     .free = seq_free,

@@ -12,12 +12,14 @@ typedef struct contender_row {
     const char *name;
     enum acre_family family;
     const acre_engine *engine;
-    const char *library, *package, *summary;
+    const char *library, *package;
+    uint32_t growth;
+    const char *summary;
 } contender_row;
 
 static const contender_row contender_rows[] = {
-#define ACRE_CONTENDER(name, family, engine, library, package, summary)                            \
-    {#name, ACRE_FAMILY_##family, engine, library, package, summary},
+#define ACRE_CONTENDER(name, family, engine, library, package, growth, summary) \
+    {#name, ACRE_FAMILY_##family, engine, library, package, ACRE_GROWTH_##growth, summary},
 #define ACRE_VARIANT(spec)
 #include "bench/contenders.def"
 #undef ACRE_CONTENDER
@@ -25,7 +27,7 @@ static const contender_row contender_rows[] = {
 };
 
 static const char *const contender_variants[] = {
-#define ACRE_CONTENDER(name, family, engine, library, package, summary)
+#define ACRE_CONTENDER(name, family, engine, library, package, growth, summary)
 #define ACRE_VARIANT(spec) spec,
 #include "bench/contenders.def"
 #undef ACRE_CONTENDER
@@ -49,6 +51,12 @@ const char *acre_family_name(enum acre_family f)
 {
     static const char *const name[] = {"reference", "acre", "malloc", "boost"};
     return name[f];
+}
+
+const char *acre_growth_name(uint32_t growth)
+{
+    static const char *const name[] = {NULL, "O(1)", "O(log n)", "O(n)"};
+    return growth < sizeof name / sizeof *name ? name[growth] : NULL;
 }
 
 const char *acre_contender_variant(size_t i)
@@ -80,6 +88,7 @@ static void contender_from_row(acre_contender *c, const contender_row *r)
 {
     c->family = r->family;
     c->summary = r->summary;
+    c->growth = r->growth;
     c->library = r->library;
     c->package = r->package;
     c->engine = r->engine;
@@ -89,6 +98,7 @@ static void contender_from_algorithm(acre_contender *c, const acre_algorithm *a)
 {
     c->family = ACRE_FAMILY_ACRE;
     c->summary = a->summary;
+    c->growth = a->growth;
     c->flags = a->flags;
     c->engine = &acre__engine_acre;
 }

@@ -20,6 +20,7 @@ typedef struct acre_contender {
     char options[ACRE_SPEC_MAX]; /* what stood behind the colon, or "" */
     enum acre_family family;
     const char *summary;
+    uint32_t growth;           /* enum acre_growth */
     const char *library;       /* to preload, or NULL */
     const char *package;       /* Debian's, or NULL */
     uint32_t flags;            /* of an acre algorithm: enum acre_algorithm_flags */
@@ -28,6 +29,9 @@ typedef struct acre_contender {
 
 /* "reference", "acre", "malloc", "boost". */
 const char *acre_family_name(enum acre_family f);
+
+/* "O(1)", "O(log n)", "O(n)"; NULL: nobody told. */
+const char *acre_growth_name(uint32_t growth);
 
 /* Who the spec names.  0; ENOENT: unknown name; EINVAL: unknown option. */
 int acre_contender_find(acre_contender *c, const char *spec);

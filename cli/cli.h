@@ -20,6 +20,7 @@ int cmd_cell(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_segment(int argc, char **argv);
 int cmd_sync(int argc, char **argv);
 int cmd_report_sync(int argc, char **argv);
 int cmd_trace(int argc, char **argv);

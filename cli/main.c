@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"report", cmd_report, "write the report of a result directory again"},
     {"report-sync", cmd_report_sync, "write the report of what bench-sync measured"},
     {"cell", cmd_cell, "run one planned measurement (what compare runs many of)"},
+    {"segment", cmd_segment, "list, show, verify, mend and remove segments"},
     {"sync", cmd_sync, "list, show and remove locks and queues that have a name"},
     {"trace", cmd_trace, "record, import, export and describe traces"},
 };

@@ -68,6 +68,15 @@ enum acre_algorithm_flags {
     ACRE_ROUNDS = 32       /* rounds requests up coarsely, to powers of two */
 };
 
+/* How the time of one allocation and one free together grows with the number n of blocks, amortised,
+ * as the algorithm's file argues it: the theory that pictures draw beside what is measured. */
+enum acre_growth {
+    ACRE_GROWTH_UNTOLD = 0,
+    ACRE_GROWTH_CONSTANT, /* O(1) */
+    ACRE_GROWTH_LOG,      /* O(log n) */
+    ACRE_GROWTH_LINEAR    /* O(n) */
+};
+
 /* One block, as walk() shows it. */
 typedef struct acre_block {
     uint64_t offset; /* of its first usable byte, from the region's base */
@@ -161,6 +170,7 @@ struct acre_algorithm {
     uint32_t free_clobbers;  /* free() may overwrite this many of the block's first bytes unnoted */
     uint32_t link_bytes;     /* of a free block's first bytes this many may hold links */
 
+    uint32_t growth;          /* enum acre_growth */
     const acre_param *params; /* NULL: it has none */
 
     /* Lay out an empty heap of `size` bytes (>= min_size, a multiple of 64).  The region may hold

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of `acre segment` share: one segment as somebody sees it who takes no part. */
+#ifndef ACRE_SEGMENT_TOOLS_H
+#define ACRE_SEGMENT_TOOLS_H
+
+#include <acre/segment.h>
+
+#include <stdbool.h>
+
+typedef struct segment_view {
+    const char *name;
+    const char *source; /* "shm" or "file" */
+    int error;          /* acre_strerror()'s; the rest is not known */
+    acre_segment_info info;
+    const acre_algorithm *algorithm;
+    int stats_error; /* the heap cannot be walked; s is not known */
+    acre_stats s;
+} segment_view;
+
+/* "robust", "none", "spin"; "on", "off"; "?": a number that this build does not know. */
+const char *segment_lock_name(uint32_t lock);
+const char *segment_journal_name(uint32_t journal);
+
+void segment_print_heading(void);
+void segment_print_line(const segment_view *v);
+void segment_print(const segment_view *v);
+void segment_print_json(const segment_view *v);
+
+#endif
