@@ -246,11 +246,9 @@ static int cell_parse(cell *c, const char *line)
     if (!json_is_object(c->plan))
         return cell_fail(c, "plan: not an object");
     const char *spec = cell_text(c, "algorithm");
-    int bad = spec ? acre_contender_find(&c->contender, spec) : ENOENT;
-    if (bad)
-        return cell_fail(c, bad == EINVAL ? "unknown option in '%s'" : "unknown algorithm '%s'",
-                         spec ? spec : "");
-    return 0;
+    if (!spec)
+        return cell_fail(c, "plan: no \"algorithm\"");
+    return acre_contender_explain(&c->contender, spec, c->error, c->error_size) ? EINVAL : 0;
 }
 
 static int cell_write(cell *c, const json_t *result)

@@ -79,14 +79,12 @@ static int plan_skip(plan *p, const acre_contender *c, const char *reason)
 
 static int plan_add_contender(plan *p, const char *spec)
 {
-    char reason[256];
+    char reason[512];
     acre_contender *c = &p->contender[p->n_contenders];
     if (p->n_contenders == PLAN_CONTENDERS)
         return plan_fail(p, E2BIG, "more than %d contenders", PLAN_CONTENDERS);
-    int e = acre_contender_find(c, spec);
-    if (e)
-        return plan_fail(p, EINVAL,
-                         e == EINVAL ? "unknown option in '%s'" : "unknown algorithm '%s'", spec);
+    if (acre_contender_explain(c, spec, reason, sizeof reason))
+        return plan_fail(p, EINVAL, "%s", reason);
     if (acre_contender_missing(c, reason, sizeof reason))
         return plan_skip(p, c, reason);
     p->n_contenders++;
@@ -129,10 +127,22 @@ static int plan_named_contenders(plan *p, const char *list)
     return e;
 }
 
+/* Sweeps written out. */
+static int plan_swept_contenders(plan *p, const char *list)
+{
+    char *all;
+    int e = acre_contender_expand(list, &all);
+    if (e)
+        return plan_fail(p, e, "option -a: %s", strerror(e));
+    e = plan_named_contenders(p, all);
+    free(all);
+    return e;
+}
+
 static int plan_contenders(plan *p)
 {
     int e =
-        p->o->algorithms ? plan_named_contenders(p, p->o->algorithms) : plan_default_contenders(p);
+        p->o->algorithms ? plan_swept_contenders(p, p->o->algorithms) : plan_default_contenders(p);
     if (!e)
         e = plan_add_again(p);
     for (size_t i = 0; i < p->n_contenders && !e; i++) {

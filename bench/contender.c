@@ -18,7 +18,7 @@ typedef struct contender_row {
 } contender_row;
 
 static const contender_row contender_rows[] = {
-#define ACRE_CONTENDER(name, family, engine, library, package, growth, summary) \
+#define ACRE_CONTENDER(name, family, engine, library, package, growth, summary)                    \
     {#name, ACRE_FAMILY_##family, engine, library, package, ACRE_GROWTH_##growth, summary},
 #define ACRE_VARIANT(spec)
 #include "bench/contenders.def"
@@ -167,24 +167,4 @@ bool acre_contender_at(acre_contender *c, size_t i)
     for (size_t n = 0; contender_algorithm_at(n); n++)
         i--;
     return row + i < CONTENDER_ROWS && contender_copy_row(c, &contender_rows[row + i]);
-}
-
-/* A piece with '=' but no ':' in front of it goes on with the options of the last one. */
-static bool contender_is_option(const char *piece)
-{
-    size_t n = strcspn(piece, ":=,");
-    return piece[n] == '=';
-}
-
-bool acre_contender_next(const char **list, char spec[ACRE_SPEC_MAX])
-{
-    const char *begin = *list, *end = begin + strcspn(begin, ",");
-    if (!*begin)
-        return false;
-    while (*end && contender_is_option(end + 1))
-        end += 1 + strcspn(end + 1, ",");
-    size_t n = (size_t)(end - begin);
-    snprintf(spec, ACRE_SPEC_MAX, "%.*s", (int)n, begin);
-    *list = *end ? end + 1 : end;
-    return n < ACRE_SPEC_MAX;
 }

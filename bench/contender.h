@@ -12,7 +12,7 @@
 
 enum acre_family { ACRE_FAMILY_REFERENCE, ACRE_FAMILY_ACRE, ACRE_FAMILY_MALLOC, ACRE_FAMILY_BOOST };
 
-enum { ACRE_SPEC_MAX = 160 };
+enum { ACRE_SPEC_MAX = 160, ACRE_SWEEP_MAX = 4096 };
 
 typedef struct acre_contender {
     char spec[ACRE_SPEC_MAX];    /* as it was written */
@@ -36,6 +36,9 @@ const char *acre_growth_name(uint32_t growth);
 /* Who the spec names.  0; ENOENT: unknown name; EINVAL: unknown option. */
 int acre_contender_find(acre_contender *c, const char *spec);
 
+/* The same, and on failure one line that tells what is wrong: the parameter, its range. */
+int acre_contender_explain(acre_contender *c, const char *spec, char *text, size_t room);
+
 /* The i-th of all, without options: references, acre's registry, mallocs, Boost.  False: past the
  * end. */
 bool acre_contender_at(acre_contender *c, size_t i);
@@ -56,5 +59,10 @@ bool acre_contender_needs_preload(const acre_contender *c);
  * Each call writes the next one to spec and advances *list; false at the end, or if it is longer
  * than ACRE_SPEC_MAX (then spec is cut). */
 bool acre_contender_next(const char **list, char spec[ACRE_SPEC_MAX]);
+
+/* Sweeps: "b:x=1|2,y=3|4" becomes its cross product, four contenders, the last option fastest; names
+ * have alternatives, too ("a|b:x=1").  0 with *expanded, the caller's to free; ENOMEM; E2BIG: more than
+ * ACRE_SWEEP_MAX contenders. */
+int acre_contender_expand(const char *list, char **expanded);
 
 #endif

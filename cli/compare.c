@@ -24,7 +24,7 @@ static const char compare_doc[] =
 enum { COMPARE_PLAN = 1000, COMPARE_RESUME, COMPARE_QUICK, COMPARE_BLOCKS };
 
 static const struct argp_option compare_options[] = {
-    {NULL, 'a', "NAME[,NAME]", 0, "Contenders (default: all, see `acre algorithms`)", 0},
+    {NULL, 'a', "NAME[,NAME]", 0, "Contenders, sweeps as in replay (default: all, see `acre algorithms`)", 0},
     {NULL, 'o', "DIR", 0, "Where results go (default build/report)", 0},
     {"quick", COMPARE_QUICK, NULL, 0, "Fewer blocks, and traces cut: for a first look", 0},
     {"blocks", COMPARE_BLOCKS, "N", 0, "Runs of each contender on each trace", 0},

@@ -21,7 +21,8 @@ static const char replay_doc[] =
     "Replay traces on memory algorithms and say how long an operation takes and how much memory is "
     "needed.  Traces are .acr archives or any format that can be imported."
     "\vNAME is one of `acre algorithms`, with options after a colon: "
-    "rbtree_best_fit:lock=none,journal=off.  Times are nanoseconds an operation, the harness "
+    "rbtree_best_fit:lock=none,journal=off.  Alternatives are parted by |: "
+    "'adaptive_pools:nodes=16|32,overhead=2|5' is four contenders.  Times are nanoseconds an operation, the harness "
     "(the replay of nothing) included; cold is the first pass on a fresh heap, warm the median of "
     "further passes on the emptied heap.";
 
@@ -36,7 +37,7 @@ enum {
 };
 
 static const struct argp_option replay_options[] = {
-    {NULL, 'a', "NAME[,NAME]", 0, "Algorithms and baselines (default: rbtree_best_fit)", 0},
+    {NULL, 'a', "NAME[,NAME]", 0, "Algorithms and baselines, sweeps (default: rbtree_best_fit)", 0},
     {"repeat", 'r', "N", 0, "Runs of each, in fresh processes (default 1)", 0},
     {"warm", REPLAY_WARM, "N", 0, "Warm passes of each run, 1 to 64 (default 3)", 0},
     {"touch", 't', "none|line|page|full", 0,
@@ -258,21 +259,32 @@ static int replay_trace(replay_args *a, const char *file)
 static int replay_check_algorithms(const char *list)
 {
     acre_contender c;
-    char spec[ACRE_SPEC_MAX], reason[256];
+    char spec[ACRE_SPEC_MAX], reason[512];
     if (!*list)
         return cli_fail("option -a: no algorithm is named");
     while (*list) {
         if (!acre_contender_next(&list, spec))
             return cli_fail("option -a: '%s…' is too long", spec);
-        int e = acre_contender_find(&c, spec);
-        if (e)
-            return cli_fail(e == EINVAL ? "unknown option in '%s'"
-                                        : "unknown algorithm '%s' (acre algorithms lists them)",
-                            spec);
+        if (acre_contender_explain(&c, spec, reason, sizeof reason))
+            return cli_fail("%s", reason);
         if (acre_contender_missing(&c, reason, sizeof reason))
             return cli_fail("%s: %s", spec, reason);
     }
     return 0;
+}
+
+/* The sweeps of option -a written out. */
+static int replay_expand(replay_args *a)
+{
+    char *list;
+    int e = acre_contender_expand(a->algorithms, &list);
+    if (e)
+        return cli_fail("option -a: %s", e == E2BIG ? "too many combinations" : strerror(e));
+    a->algorithms = list;
+    e = replay_check_algorithms(list);
+    if (e)
+        free(list);
+    return e;
 }
 
 /* Where the image lies, for the signal handler. */
@@ -308,15 +320,15 @@ int cmd_replay(int argc, char **argv)
     argp_err_exit_status = CLI_USAGE;
     if (argp_parse(&argp, argc, argv, 0, NULL, &a))
         return CLI_USAGE;
-    int e = replay_check_algorithms(a.algorithms);
-    if (!e)
-        e = replay_make_image(&a);
+    int e = replay_expand(&a);
     if (e)
         return e;
-    if (!a.json)
+    e = replay_make_image(&a);
+    if (!e && !a.json)
         replay_print_header();
     for (int i = 0; i < a.n_traces && !e; i++)
         e = replay_trace(&a, a.traces[i]);
     unlink(a.image);
+    free((char *)a.algorithms);
     return e ? e : a.failed ? CLI_FAILED : 0;
 }
