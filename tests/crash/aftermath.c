@@ -13,11 +13,11 @@
 
 enum { AFTER_OPERATIONS = 1000, AFTER_BLOCKS = PICTURE_BLOCKS, AFTER_WORKING = 24 };
 
-/* A live block.  New ones hold a byte all over, held ones what they held before the death. */
+/* A live block.  New ones hold a byte all over, adopted ones what they held when they were found. */
 typedef struct after_block {
     void *p;
     size_t size;
-    const char *held; /* NULL: new */
+    bool adopted;
     unsigned char byte;
 } after_block;
 
@@ -26,6 +26,7 @@ typedef struct after_ledger {
     acre_segment *s;
     acre_heap *h;
     size_t n, adopted;
+    char found[STAGE_SIZE]; /* the segment when the blocks were adopted */
     after_block block[AFTER_BLOCKS];
 } after_ledger;
 
@@ -39,26 +40,23 @@ static bool after_wrong(const after_ledger *l, enum crash_wrong what, const char
     return false;
 }
 
-/* Contents are only looked at of what was live before and still is; the rest was the operation's. */
 static void after_adopt(after_ledger *l)
 {
-    const judge *j = l->j;
+    const picture *p = l->j->found;
     l->n = 0;
-    for (size_t i = 0; i < j->found->n; i++) {
-        const acre_block *f = &j->found->block[i], *b = picture_find(j->was, f->offset);
-        if (!f->used)
-            continue;
-        after_block *a = &l->block[l->n++];
-        *a = (after_block){acre_segment_address(l->s, f->offset), f->size, NULL, 0};
-        a->held = b && b->used && b->size == f->size ? j->copy + f->offset : NULL;
-        a->size = a->held ? f->size : 0;
-    }
+    memcpy(l->found, acre_segment_base(l->s), sizeof l->found);
+    for (size_t i = 0; i < p->n; i++)
+        if (p->block[i].used)
+            l->block[l->n++] = (after_block){acre_segment_address(l->s, p->block[i].offset),
+                                             p->block[i].size, true, 0};
     l->adopted = l->n;
 }
 
-static bool after_filled(const after_block *a)
+static bool after_intact(const after_ledger *l, const after_block *a)
 {
     const unsigned char *at = a->p;
+    if (a->adopted)
+        return !memcmp(at, l->found + acre_segment_offset(l->s, at), a->size);
     for (size_t i = 0; i < a->size; i++)
         if (at[i] != a->byte)
             return false;
@@ -69,8 +67,8 @@ static bool after_free(after_ledger *l, size_t i)
 {
     after_block a = l->block[i];
     l->block[i] = l->block[--l->n];
-    if (!a.held && !after_filled(&a))
-        return after_wrong(l, CRASH_DOUBLED, "a new block's contents were changed");
+    if (!after_intact(l, &a))
+        return after_wrong(l, CRASH_DOUBLED, "a live block's contents were changed");
     if (acre_free(l->h, a.p) != 0)
         return after_wrong(l, CRASH_UNSOUND, "a live block cannot be freed");
     return true;
@@ -78,14 +76,16 @@ static bool after_free(after_ledger *l, size_t i)
 
 static bool after_alloc(after_ledger *l, size_t size)
 {
-    void *p = acre_alloc(l->h, size);
+    uint64_t *seed = &l->j->seed;
+    size_t align = (size_t)ACRE_ALIGN_MIN << (crash_below(seed, 8) ? 0 : crash_below(seed, 6));
+    void *p = acre_alloc_aligned(l->h, size, align);
     if (!p)
         return true;
-    unsigned char byte = (unsigned char)crash_random(&l->j->seed);
+    unsigned char byte = (unsigned char)crash_random(seed);
     if (l->n == AFTER_BLOCKS || acre_usable_size(l->h, p) < size)
         return after_wrong(l, CRASH_UNSOUND, "a new block is smaller than asked for");
     memset(p, byte, size);
-    l->block[l->n++] = (after_block){p, size, NULL, byte};
+    l->block[l->n++] = (after_block){p, size, false, byte};
     return true;
 }
 

@@ -115,6 +115,11 @@ uint64_t crash_seed(const crash_case *c);
 uint64_t crash_random(uint64_t *state);
 uint64_t crash_below(uint64_t *state, uint64_t n);
 
+/* ---- careless.c ---- */
+
+/* Register those of the negative controls that the list names. */
+void crash_add_careless(const char *wanted);
+
 /* ---- symbol.c ---- */
 
 /* "function at file:line", or what else is known of an address in this program. */

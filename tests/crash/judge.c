@@ -1,42 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* judge.c: opening a dead one's segment, and comparing it with what has to be there.  What a survivor
+/* judge.c: comparing a dead one's segment with what has to be there.  What a survivor
  * does with the heap then is in aftermath.c. */
 #include "tests/crash/aftermath.h"
 
-#include <errno.h>
-#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-/* White box: the lock word is where the format puts it. */
-#include "alloc/layout.h"
-
-enum { JUDGE_HEADER = 256 };
-
-/* ---- survivors ---- */
-
-/* What the kernel does to the lock of a dead owner. */
-static void judge_bury(char *segment)
-{
-    uint32_t *word = &((acre__heap_control *)(segment + JUDGE_HEADER))->lock.word;
-    if (*word & FUTEX_TID_MASK)
-        *word = FUTEX_OWNER_DIED | (*word & FUTEX_WAITERS);
-}
-
-acre_segment *judge_survivor(judge *j, const char *image)
-{
-    acre_segment *s = NULL;
-    acre_segment_options o = {.fd = j->fd};
-    memcpy(j->copy, image, STAGE_SIZE);
-    judge_bury(j->copy);
-    int e = acre_segment_open(&s, ACRE_MEMFD, NULL, &o);
-    if (e)
-        crash_wrong(j->c, j->b, CRASH_UNSOUND, "the segment cannot be opened: %s",
-                    acre_strerror(e));
-    return s;
-}
 
 /* ---- what is found ---- */
 
@@ -193,7 +161,7 @@ static bool judge_blocks(judge *j)
 
 static const char *judge_found_at(const judge *j, acre_off at)
 {
-    return j->copy + at;
+    return j->copy.bytes + at;
 }
 
 /* A block that was moved has its contents at its new start. */
@@ -250,6 +218,16 @@ static bool judge_contents(judge *j)
 
 /* ---- all of it ---- */
 
+static acre_segment *judge_survivor(judge *j, const char *image)
+{
+    acre_segment *s = NULL;
+    int e = corpse_open(&j->copy, image, &s);
+    if (e)
+        crash_wrong(j->c, j->b, CRASH_UNSOUND, "the segment cannot be opened: %s",
+                    acre_strerror(e));
+    return s;
+}
+
 bool judge_image(judge *j, const char *image, bool use_on)
 {
     acre_segment *s = judge_survivor(j, image);
@@ -263,9 +241,7 @@ bool judge_image(judge *j, const char *image, bool use_on)
 static void judge_foresee(judge *j)
 {
     stage other = *j->t;
-    memcpy(j->copy, j->before, STAGE_SIZE);
-    other.s = judge_survivor(j, j->before);
-    if (!other.s)
+    if (corpse_open(&j->copy, j->before, &other.s) != 0)
         crash_give_up("%s: a copy cannot be opened", j->t->algorithm->name);
     other.h = acre_segment_heap(other.s);
     j->o->run(&other);
@@ -277,12 +253,7 @@ static void judge_foresee(judge *j)
 
 static void judge_allocate(judge *j)
 {
-    j->fd = memfd_create("survivor", MFD_CLOEXEC);
-    if (j->fd < 0 || ftruncate(j->fd, STAGE_SIZE) != 0)
-        crash_give_up("memfd: %s", strerror(errno));
-    j->copy = mmap(NULL, STAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, j->fd, 0);
-    if (j->copy == MAP_FAILED)
-        crash_give_up("mmap: %s", strerror(errno));
+    j->copy = corpse_new(STAGE_SIZE);
     j->before = malloc(STAGE_SIZE);
     j->was = malloc(4 * sizeof *j->was);
     if (!j->before || !j->was)
@@ -308,8 +279,7 @@ judge judge_open(const crash_case *c, crash_board *b, const stage *t, const oper
 
 void judge_close(judge *j)
 {
-    munmap(j->copy, STAGE_SIZE);
-    close(j->fd);
+    corpse_free(&j->copy);
     free(j->before);
     free(j->was);
 }

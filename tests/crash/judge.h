@@ -10,6 +10,7 @@
 #ifndef ACRE_TESTS_CRASH_JUDGE_H
 #define ACRE_TESTS_CRASH_JUDGE_H
 
+#include "tests/crash/corpse.h"
 #include "tests/crash/operations.h"
 
 typedef struct judge {
@@ -23,8 +24,7 @@ typedef struct judge {
     bool over;        /* the operation was found done */
     size_t strangers; /* live blocks that only the victim knew of */
     uint64_t seed;
-    int fd; /* the copy that a survivor opens, and where it lies here */
-    char *copy;
+    corpse copy; /* what the survivor opens */
 } judge;
 
 /* Look at a stage before anything happens to it. */
@@ -35,8 +35,5 @@ void judge_close(judge *j);
 /* The victim has died and left this image (of the segment's size).  use_on: the random operations too.
  * True: recovered; else crash_wrong() was told. */
 bool judge_image(judge *j, const char *image, bool use_on);
-
-/* A segment opened on a copy of the image, as a survivor finds it, not yet recovered. */
-acre_segment *judge_survivor(judge *j, const char *image);
 
 #endif

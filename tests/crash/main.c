@@ -389,6 +389,7 @@ int main(int argc, char **argv)
     };
     argp_parse(&argp, argc, argv, 0, NULL, NULL);
     crash_options_complete(&crash_chosen);
+    crash_add_careless(crash_chosen.algorithms);
     crash_plan_all();
     if (!crash_planned)
         crash_give_up("there is no such case");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/crash/operations.h"
 
-enum { OPERATION_MANY = 4, OPERATION_EQUAL = 6, OPERATION_ALIGN = 256 };
+enum { OPERATION_MANY = 4, OPERATION_EQUAL = 6, OPERATION_ALIGN = 64 };
 
 /* ---- allocating ---- */
 
@@ -10,9 +10,10 @@ static void run_alloc(stage *t)
     (void)!acre_alloc(t->h, t->size);
 }
 
+/* So small that it fits into an exact hole, with a rest in front of and behind it. */
 static void run_alloc_aligned(stage *t)
 {
-    (void)!acre_alloc_aligned(t->h, t->size, OPERATION_ALIGN);
+    (void)!acre_alloc_aligned(t->h, t->size / 4, OPERATION_ALIGN);
 }
 
 static void run_alloc_into(stage *t)
@@ -142,14 +143,17 @@ static bool can_free_empty(const acre_algorithm *a)
     return a->free_empty != NULL;
 }
 
-/* So that there is something to give back. */
+/* So that there is something to give back: whole pools of blocks, all freed. */
 static void prepare_free_empty(stage *t)
 {
-    void *p[64] = {0};
-    size_t n = 0;
-    while (n < 64 && (p[n] = acre_alloc(t->h, t->size)))
-        n++;
-    (void)acre_free_many(t->h, n, p);
+    static picture p;
+    while (acre_alloc(t->h, t->size))
+        ;
+    if (picture_take(&p, t->s) != 0)
+        crash_give_up("%s: a heap cannot be walked", t->algorithm->name);
+    for (size_t i = 0; i < p.n; i++)
+        if (p.block[i].used && p.block[i].size < 2 * t->size && p.block[i].offset != t->slots)
+            (void)acre_free(t->h, acre_segment_address(t->s, p.block[i].offset));
 }
 
 enum { ATOMIC = OPERATION_ATOMIC, BACKWARDS = OPERATION_ATOMIC | OPERATION_BACKWARDS };
@@ -170,7 +174,7 @@ const operation operations[] = {
     {"resize_both", run_both, ATOMIC, 0, 1, NULL, can_resize},
     {"resize_shrink", run_shrink, ATOMIC, 0, 1, NULL, can_resize},
     {"realloc", run_realloc, OPERATION_MOVES, 1, 1, NULL, NULL},
-    {"zero_free", run_zero_free, ATOMIC, 0, 0, NULL, can_zero_free},
+    {"zero_free", run_zero_free, ATOMIC | OPERATION_LONG, 0, 0, NULL, can_zero_free},
     {"free_empty", run_free_empty, ATOMIC, 0, 0, prepare_free_empty, can_free_empty},
     {.name = NULL},
 };

@@ -13,7 +13,8 @@ enum operation_flags {
     OPERATION_GIVES_UP = 2,
     /* A target's contents may be in a new block instead, or on their way down in a larger one. */
     OPERATION_MOVES = 4,
-    OPERATION_BACKWARDS = 8 /* an exact hole lies in front of the target */
+    OPERATION_BACKWARDS = 8, /* an exact hole lies in front of the target */
+    OPERATION_LONG = 16      /* tens of thousands of instructions: fewer stages */
 };
 
 typedef struct operation {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* states.c: the heaps that operations are done to.  What makes each of them what its name says is
- * looked up in the heap's walk, for any algorithm, before it is used:
+/* states.c: the heaps that operations are done to.  That each of them is what its name says is looked up
+ * in the heap's walk, for any algorithm, before it is used:
  *
  *   empty      nothing is live but the slots and the targets
  *   fragmented at least 8 free blocks, none of them half of the free memory: every second block of a
- *              full heap of mixed sizes was freed
- *   full       "nearly full": at most a sixteenth of the segment is free
+ *              full heap of mixed sizes was freed, also those beside the first target
+ *   full       "nearly full": at most a sixteenth of the segment is free, and that in small pieces
  *   exact      one free block, next to the target, is exactly as large as what is asked for, and no
  *              other one is as large
  *   coalesce   the blocks in front of and behind the target are free
@@ -13,6 +13,8 @@
  *   exact      │ held │ target │ hole │ held │ …     coalesce   │ held │ hole │ target │ hole │ held │
  */
 #include "tests/crash/stage.h"
+
+#include <string.h>
 
 enum { STATE_CRUMB = 8 };
 
@@ -33,9 +35,16 @@ static const picture *state_look(const stage *t)
 
 /* ---- filling and freeing ---- */
 
+/* Not zero: what is free later was in use. */
+static void *state_alloc(stage *t, size_t size)
+{
+    void *p = acre_alloc(t->h, size);
+    return p ? memset(p, 0xa5, size) : NULL;
+}
+
 static void state_fill(stage *t, size_t size)
 {
-    while (acre_alloc(t->h, size))
+    while (state_alloc(t, size))
         ;
 }
 
@@ -50,6 +59,18 @@ static void state_free(stage *t, acre_off at)
 {
     if (acre_free(t->h, acre_segment_address(t->s, at)) != 0)
         crash_give_up("%s: a live block cannot be freed", t->algorithm->name);
+}
+
+/* A full heap: more than half of it blocks of the size asked for, so many that pools come into being,
+ * the rest mixed. */
+static void state_crowd(stage *t, uint64_t *seed, size_t most)
+{
+    for (size_t left = STAGE_SIZE / 2; left >= t->size + STATE_CRUMB; left -= t->size + STATE_CRUMB)
+        if (!state_alloc(t, t->size))
+            break;
+    while (state_alloc(t, crash_below(seed, 2) ? t->size : 1 + crash_below(seed, most)))
+        ;
+    state_fill_up(t);
 }
 
 /* ---- targets ---- */
@@ -67,20 +88,57 @@ static bool state_like(const stage *t, const acre_block *b, size_t usable)
     return b->used && b->size == usable && b->offset != t->slots;
 }
 
-/* More live blocks of the same size become targets: neighbours of the first one, then others. */
-static void state_more_targets(stage *t, size_t usable, uint64_t *seed)
+static size_t state_count(const stage *t, const picture *p, size_t usable)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->n; i++)
+        n += state_like(t, &p->block[i], usable);
+    return n;
+}
+
+/* What most blocks of the size asked for have: an algorithm may have several ways to serve it. */
+static size_t state_usable(const stage *t)
 {
     const picture *p = state_look(t);
-    size_t first = (size_t)(picture_find(p, t->target[0]) - p->block);
-    for (size_t i = first; i < p->n && t->targets < STAGE_TARGETS - 1; i++)
-        if (state_like(t, &p->block[i], usable) && !state_is_target(t, p->block[i].offset))
-            t->target[t->targets++] = p->block[i].offset;
-    for (int tries = 0; tries < 1000 && t->targets < STAGE_TARGETS; tries++) {
+    size_t best = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        size_t size = p->block[i].size;
+        if (size >= t->size && size < 2 * t->size && size != best &&
+            state_count(t, p, size) > state_count(t, p, best))
+            best = size;
+    }
+    STATE_IS(t, best != 0);
+    return best;
+}
+
+/* One of that size, anywhere, that is no target. */
+static acre_off state_pick(const stage *t, size_t usable, uint64_t *seed)
+{
+    const picture *p = state_look(t);
+    for (int tries = 0; tries < 100000; tries++) {
         const acre_block *b = &p->block[crash_below(seed, p->n)];
         if (state_like(t, b, usable) && !state_is_target(t, b->offset))
-            t->target[t->targets++] = b->offset;
+            return b->offset;
     }
-    STATE_IS(t, t->targets == STAGE_TARGETS);
+    crash_give_up("%s, size %zu: no block is like the target", t->algorithm->name, t->size);
+}
+
+/* Neighbours behind the first target become targets, then others. */
+static void state_target_neighbours(stage *t, size_t usable, uint64_t *seed)
+{
+    const picture *p = state_look(t);
+    for (const acre_block *b = picture_find(p, t->target[0]); b < p->block + p->n; b++)
+        if (t->targets < STAGE_TARGETS - 1 && state_like(t, b, usable) &&
+            !state_is_target(t, b->offset))
+            t->target[t->targets++] = b->offset;
+    while (t->targets < STAGE_TARGETS)
+        t->target[t->targets++] = state_pick(t, usable, seed);
+}
+
+static void state_target_any(stage *t, size_t usable, uint64_t *seed)
+{
+    while (t->targets < STAGE_TARGETS)
+        t->target[t->targets++] = state_pick(t, usable, seed);
 }
 
 /* Bytes of the block next to it, if that is free and they touch. */
@@ -103,81 +161,27 @@ static void state_measure(stage *t)
 
 /* ---- states ---- */
 
+/* The first target is the last block: there is room behind it. */
 static void state_empty(stage *t, unsigned flags, uint64_t *seed)
 {
+    size_t used = 0;
     (void)flags;
     (void)seed;
-    while (t->targets < STAGE_TARGETS)
-        t->target[t->targets++] = acre_segment_offset(t->s, acre_alloc(t->h, t->size));
+    for (t->targets = STAGE_TARGETS; used < STAGE_TARGETS; used++)
+        t->target[STAGE_TARGETS - 1 - used] = acre_segment_offset(t->s, state_alloc(t, t->size));
     const picture *p = state_look(t);
-    size_t used = 0;
-    for (size_t i = 0; i < p->n; i++)
+    for (size_t i = used = 0; i < p->n; i++)
         used += p->block[i].used;
     STATE_IS(t, used == 1 + STAGE_TARGETS);
 }
 
-/* A full heap: more than half of it blocks of the size asked for, so many that pools come into being,
- * the rest mixed. */
-static void state_crowd(stage *t, uint64_t *seed, size_t most)
-{
-    for (size_t left = STAGE_SIZE / 2; left >= t->size + STATE_CRUMB; left -= t->size + STATE_CRUMB)
-        if (!acre_alloc(t->h, t->size))
-            break;
-    while (acre_alloc(t->h, crash_below(seed, 2) ? t->size : 1 + crash_below(seed, most)))
-        ;
-    state_fill_up(t);
-}
-
-/* How often that size occurs. */
-static size_t state_count(const stage *t, const picture *p, size_t usable)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < p->n; i++)
-        n += state_like(t, &p->block[i], usable);
-    return n;
-}
-
-/* What most blocks of the size asked for have: an algorithm may have several ways to serve it. */
-static size_t state_usable(const stage *t)
-{
-    const picture *p = state_look(t);
-    size_t best = 0;
-    for (size_t i = 0; i < p->n; i++) {
-        size_t size = p->block[i].size;
-        if (size >= t->size && size < 2 * t->size &&
-            state_count(t, p, size) > state_count(t, p, best))
-            best = size;
-    }
-    STATE_IS(t, best != 0);
-    return best;
-}
-
-/* One of that size, anywhere, that is no target. */
-static acre_off state_pick(const stage *t, size_t usable, uint64_t *seed)
-{
-    const picture *p = state_look(t);
-    for (int tries = 0; tries < 100000; tries++) {
-        const acre_block *b = &p->block[crash_below(seed, p->n)];
-        if (state_like(t, b, usable) && !state_is_target(t, b->offset))
-            return b->offset;
-    }
-    crash_give_up("%s, size %zu: no block is like the target", t->algorithm->name, t->size);
-}
-
-static void state_fragmented_is(stage *t)
-{
-    acre_stats s;
-    STATE_IS(t, acre_heap_stats(t->h, &s) == 0);
-    STATE_IS(t, s.free_blocks >= 8);
-    STATE_IS(t, s.largest_free * 2 <= s.free_usable);
-}
-
-/* The targets stay, and the slots. */
+/* The targets stay, and the slots; what is beside the first target goes. */
 static void state_free_every_second(stage *t)
 {
     static picture p;
     p = *state_look(t);
-    for (size_t i = 0; i < p.n; i += 2)
+    size_t first = (size_t)(picture_find(&p, t->target[0]) - p.block);
+    for (size_t i = (first + 1) % 2; i < p.n; i += 2)
         if (p.block[i].used && p.block[i].offset != t->slots &&
             !state_is_target(t, p.block[i].offset))
             state_free(t, p.block[i].offset);
@@ -185,53 +189,53 @@ static void state_free_every_second(stage *t)
 
 static void state_fragmented(stage *t, unsigned flags, uint64_t *seed)
 {
+    acre_stats s;
     (void)flags;
     state_crowd(t, seed, 600);
-    size_t usable = state_usable(t);
-    t->target[t->targets++] = state_pick(t, usable, seed);
-    state_more_targets(t, usable, seed);
+    state_target_any(t, state_usable(t), seed);
     state_free_every_second(t);
-    state_fragmented_is(t);
+    STATE_IS(t, acre_heap_stats(t->h, &s) == 0);
+    STATE_IS(t, s.free_blocks >= 8 && s.largest_free * 2 <= s.free_usable);
 }
 
 static void state_full(stage *t, unsigned flags, uint64_t *seed)
 {
-    (void)flags;
     acre_stats s;
+    (void)flags;
     state_crowd(t, seed, 200);
     size_t usable = state_usable(t);
     t->target[t->targets++] = state_pick(t, usable, seed);
-    state_more_targets(t, usable, seed);
+    state_target_neighbours(t, usable, seed);
     state_free(t, state_pick(t, usable, seed));
     state_free(t, state_pick(t, usable, seed));
     STATE_IS(t, acre_heap_stats(t->h, &s) == 0 && s.free_bytes * 16 <= STAGE_SIZE);
 }
 
-/* Three neighbours of the size asked for. */
-static size_t state_row(const stage *t, const picture *p, size_t usable, uint64_t *seed)
+/* Three neighbours of the size asked for: the one in the middle. */
+static const acre_block *state_row(const stage *t, size_t usable, uint64_t *seed)
 {
+    const picture *p = state_look(t);
     for (int tries = 0; tries < 100000; tries++) {
-        size_t i = 1 + crash_below(seed, p->n - 2);
-        const acre_block *b = &p->block[i];
+        const acre_block *b = &p->block[1 + crash_below(seed, p->n - 2)];
         if (state_like(t, b - 1, usable) && state_like(t, b, usable) &&
             state_like(t, b + 1, usable) && b[-1].offset + b->total == b->offset &&
             b->offset + b->total == b[1].offset)
-            return i;
+            return b;
     }
     crash_give_up("%s, size %zu: there are no three neighbours", t->algorithm->name, t->size);
 }
 
-/* Nothing but blocks of the size, and crumbs. */
-static void state_alike(stage *t, acre_off row[3], size_t *usable, uint64_t *seed)
+/* Nothing but blocks of the size, and crumbs; what is in front of and behind the first target. */
+static size_t state_alike(stage *t, acre_off beside[2], uint64_t *seed)
 {
     state_fill(t, t->size);
     state_fill_up(t);
-    *usable = state_usable(t);
-    const picture *p = state_look(t);
-    size_t i = state_row(t, p, *usable, seed);
-    for (size_t k = 0; k < 3; k++)
-        row[k] = p->block[i - 1 + k].offset;
-    t->target[t->targets++] = row[1];
+    size_t usable = state_usable(t);
+    const acre_block *b = state_row(t, usable, seed);
+    beside[0] = b[-1].offset;
+    beside[1] = b[1].offset;
+    t->target[t->targets++] = b->offset;
+    return usable;
 }
 
 static void state_exact_is(stage *t, acre_off hole, size_t usable)
@@ -247,24 +251,24 @@ static void state_exact_is(stage *t, acre_off hole, size_t usable)
 
 static void state_exact(stage *t, unsigned flags, uint64_t *seed)
 {
-    acre_off row[3];
-    size_t usable;
-    state_alike(t, row, &usable, seed);
-    acre_off hole = row[flags & STATE_HOLE_IN_FRONT ? 0 : 2];
+    acre_off beside[2];
+    size_t usable = state_alike(t, beside, seed);
+    acre_off hole = beside[flags & STATE_HOLE_IN_FRONT ? 0 : 1];
     state_free(t, hole);
-    state_more_targets(t, usable, seed);
+    state_target_neighbours(t, usable, seed);
     state_exact_is(t, hole, usable);
+    state_measure(t);
+    STATE_IS(t, t->front || t->behind);
 }
 
 static void state_coalesce(stage *t, unsigned flags, uint64_t *seed)
 {
-    acre_off row[3];
-    size_t usable;
+    acre_off beside[2];
     (void)flags;
-    state_alike(t, row, &usable, seed);
-    state_free(t, row[0]);
-    state_free(t, row[2]);
-    state_more_targets(t, usable, seed);
+    size_t usable = state_alike(t, beside, seed);
+    state_free(t, beside[0]);
+    state_free(t, beside[1]);
+    state_target_neighbours(t, usable, seed);
     state_measure(t);
     STATE_IS(t, t->front && t->behind);
 }

@@ -7,10 +7,12 @@
 #include "tests/crash/judge.h"
 #include "tests/crash/victim.h"
 
+#include <unistd.h>
+
 enum {
-    STEP_SECONDS = 600,
-    STEP_ROUNDS = 2, /* stages a size, with other random numbers */
-    STEP_USED_ON = 8 /* --quick: of so many images one is used on */
+    STEP_SECONDS = 20, /* for one death */
+    STEP_ROUNDS = 2,   /* stages a size, with other random numbers */
+    STEP_USED_ON = 8   /* --quick: of so many images one is used on */
 };
 
 static const size_t step_sizes[] = {32, 400};
@@ -69,8 +71,10 @@ static bool step_seen(void *arg, bool changed, uint64_t address)
     step_watch *w = arg;
     crash_board *b = w->j->b;
     b->at++;
+    if (changed || b->at % STEP_QUIET == 0)
+        alarm(STEP_SECONDS);
     b->n.injected += step_wanted(b);
-    if (changed && step_wanted(b))
+    if (step_wanted(b) && (changed || b->at == crash_chosen.at))
         step_judge(w, address);
     b->n.recovered += w->good && step_wanted(b);
     return true;
@@ -94,12 +98,19 @@ static void step_stage(const crash_case *c, crash_board *b, stage *t, uint64_t s
     judge_close(&j);
 }
 
+static size_t step_stages(const operation *o)
+{
+    if (o->flags & OPERATION_LONG)
+        return crash_chosen.quick ? 1 : STEP_SIZES;
+    return STEP_SIZES * (crash_chosen.quick ? 1 : STEP_ROUNDS);
+}
+
 static void step_run(const crash_case *c, crash_board *b)
 {
     const operation *o = &operations[c->index / STEP_STATES];
     unsigned flags = o->flags & OPERATION_BACKWARDS ? STATE_HOLE_IN_FRONT : 0;
     uint64_t seed = crash_seed(c);
-    for (size_t i = 0; i < STEP_SIZES * (crash_chosen.quick ? 1 : STEP_ROUNDS); i++) {
+    for (size_t i = 0; i < step_stages(o); i++) {
         stage t = stage_make(c->algorithm, &stage_states[c->index % STEP_STATES],
                              step_sizes[i % STEP_SIZES], flags, &seed);
         if (o->prepare)

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/crash/corpse.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* White box: the lock word and the journal are where the format puts them. */
+#include "alloc/layout.h"
+
+enum { CORPSE_HEADER = 256 };
+
+corpse corpse_new(size_t size)
+{
+    corpse k = {.fd = memfd_create("corpse", MFD_CLOEXEC), .size = size};
+    if (k.fd < 0 || ftruncate(k.fd, (off_t)size) != 0)
+        crash_give_up("memfd: %s", strerror(errno));
+    k.bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, k.fd, 0);
+    if (k.bytes == MAP_FAILED)
+        crash_give_up("mmap: %s", strerror(errno));
+    return k;
+}
+
+void corpse_free(corpse *k)
+{
+    munmap(k->bytes, k->size);
+    close(k->fd);
+}
+
+static acre__heap_control *corpse_control(const char *segment)
+{
+    return (acre__heap_control *)(uintptr_t)(segment + CORPSE_HEADER);
+}
+
+/* What the kernel does to the lock of a dead owner. */
+static void corpse_bury(char *segment)
+{
+    uint32_t *word = &corpse_control(segment)->lock.word;
+    if (*word & FUTEX_TID_MASK)
+        *word = FUTEX_OWNER_DIED | (*word & FUTEX_WAITERS);
+}
+
+int corpse_open(corpse *k, const char *image, acre_segment **s)
+{
+    acre_segment_options o = {.fd = k->fd};
+    memcpy(k->bytes, image, k->size);
+    corpse_bury(k->bytes);
+    return acre_segment_open(s, ACRE_MEMFD, NULL, &o);
+}
+
+bool corpse_unfinished(const char *image)
+{
+    return corpse_control(image)->journal.count != 0;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* corpse.h: a segment as its dead user has left it. */
+#ifndef ACRE_TESTS_CRASH_CORPSE_H
+#define ACRE_TESTS_CRASH_CORPSE_H
+
+#include "tests/crash/crash.h"
+
+/* Memory that an image is laid into, and that survivors open as a segment of their own. */
+typedef struct corpse {
+    int fd;
+    char *bytes;
+    size_t size;
+} corpse;
+
+corpse corpse_new(size_t size);
+void corpse_free(corpse *k);
+
+/* Lay an image there, with the lock as the kernel leaves a dead owner's, and open it: not yet recovered.
+ * 0 or what acre_segment_open() says. */
+int corpse_open(corpse *k, const char *image, acre_segment **s);
+
+/* Is there anything in the image to be rolled back? */
+bool corpse_unfinished(const char *image);
+
+#endif
