@@ -12,7 +12,8 @@
 enum {
     STEP_SECONDS = 20, /* for one death */
     STEP_ROUNDS = 2,   /* stages a size, with other random numbers */
-    STEP_USED_ON = 8   /* --quick: of so many images one is used on */
+    STEP_USED_ON = 8,  /* --quick: of so many images one is used on */
+    STEP_QUIET = 1024  /* instructions between two looks at the watch */
 };
 
 static const size_t step_sizes[] = {32, 400};
