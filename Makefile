@@ -146,6 +146,8 @@ $B/bench-sync: $(call obj,$(SYNC_BENCH_SRC)) $B/bench/gbench.o $B/libacre_lab.a 
 $B/tests/test_%: $B/tests/test_%.o $(call obj,$(SUPPORT_SRC)) $B/libacre_lab.a $B/libacre.a
 	$(call say,LD,$(CC) $(ALL_LDFLAGS) -Wl$(comma)-z$(comma)now $^ -o $@ -lcriterion $(LAB_LIBS))
 
+$B/tests/test_crash: | $B/crash
+
 # The same bodies under a plain runner, for TSan, which Criterion does not survive.
 $B/plain/%.o: tests/%.c
 	@mkdir -p $(@D)

@@ -14,7 +14,8 @@ enum operation_flags {
     /* A target's contents may be in a new block instead, or on their way down in a larger one. */
     OPERATION_MOVES = 4,
     OPERATION_BACKWARDS = 8, /* an exact hole lies in front of the target */
-    OPERATION_LONG = 16      /* tens of thousands of instructions: fewer stages */
+    OPERATION_LONG = 16,     /* tens of thousands of instructions: fewer stages */
+    OPERATION_TYPICAL = 32   /* if there is time for a few operations only: one of these */
 };
 
 typedef struct operation {
