@@ -25,6 +25,8 @@ FLAGS_asan     := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -f
 FLAGS_asan-clang := $(FLAGS_asan) -D__SANITIZE_ADDRESS__=1
 FLAGS_tsan     := -O1 -g -fsanitize=thread
 FLAGS_coverage := -O0 -g --coverage
+# Any seeded bug, chosen by the environment; the library as it is built has none.
+FLAGS_bugs     := -DNDEBUG -DACRE_BUG=acre__bug
 FLAGS_fuzz     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined
 WARN     := -Wall -Wextra -Wshadow $(if $(CI),-Werror)
 WARN_C   := $(WARN) -Wstrict-prototypes -Wmissing-prototypes
@@ -40,7 +42,7 @@ DEFINES = -DACRE_DATADIR='"$(CURDIR)/plots"' -DACRE_COMMIT='"$(COMMIT)"' \
 LAB_LIBS := -lzstd -ljansson -lm -ldl -lpthread
 
 # ---- sources, by wildcard: adding a file is enough ----
-LIB_SRC    := $(wildcard sync/*.c alloc/*.c segment/*.c)
+LIB_SRC    := $(wildcard sync/*.c alloc/*.c segment/*.c) $(if $(filter bugs,$(VARIANT)),tests/bug_switch.c)
 LAB_SRC    := $(wildcard traces/*.c bench/*.c)
 RECORD_SRC := $(wildcard traces/record/*.c)
 CLI_SRC    := $(wildcard cli/*.c)
@@ -71,7 +73,7 @@ say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@' &&) $(2)
 .DELETE_ON_ERROR:
 .PHONY: all deps-build deps-test deps-compare test check examples layers headers-check format \
         check-asan check-asan-clang check-tsan check-valgrind fuzz coverage compare bench bench-sync plots \
-        traces install clean help crash crash-sync explore models
+        traces install clean help crash crash-sync explore models bugs bugs-variant
 
 # ---- the jobs of a newcomer ----
 compare: deps-compare  ## main job: replay the bundled traces on everything, rank, write build/report/
@@ -197,6 +199,13 @@ endif
 .PHONY: crash-variant
 crash-variant: $B/crash
 	@$B/crash $(if $(QUICK),--quick) $(if $(A),-a $(A)) --json build/crash.json $(ARGS)
+
+# The programs that tests/bugs.def names.
+BUG_TESTS := $(shell awk -F'|' '!/^\#/ {split($$4, t, " "); print t[1]}' tests/bugs.def | sort -u)
+bugs:  ## seed bugs, each of which its test must catch: build/bugs.json (N='7 12')
+	@$(MAKE) --no-print-directory VARIANT=bugs bugs-variant
+bugs-variant: $(patsubst %,$B/%,$(patsubst test_%,tests/test_%,$(BUG_TESTS)))
+	@tools/check-bugs.sh $B $N
 
 CRASH_SYNC := sync_lab sync_step sync_step_rw sync_step_messages sync_step_named sync_kill \
               sync_kill_messages sync_boost

@@ -77,7 +77,7 @@ ACRE_INLINE void bud_pop(const acre_region *r, uint32_t u, uint32_t order)
     h->list[order] = next;
     if (next)
         bud_links_of(r, next)->prev = 0;
-    else
+    else if (!ACRE_BUG_IS(33))
         h->orders &= ~((uint32_t)1 << order);
 }
 
@@ -86,7 +86,7 @@ ACRE_INLINE void bud_pop(const acre_region *r, uint32_t u, uint32_t order)
 ACRE_INLINE void bud_split(const acre_region *r, uint32_t u, uint32_t from, uint32_t to)
 {
     bud_heap *h = bud_of(r);
-    while (from > to) {
+    while (from > to + ACRE_BUG_IS(34)) {
         uint32_t upper = u + ((uint32_t)1 << --from);
         *bud_links_of(r, upper) = (bud_links){0, 0};
         *bud_map(r, upper) = (uint8_t)(BUD_FREE | from);
@@ -104,6 +104,8 @@ ACRE_INLINE void *bud_alloc_order(const acre_region *r, uint32_t order)
         return NULL;
     uint32_t u = h->list[found];
     uint8_t *m = bud_map(r, u);
+    if (ACRE_BUG_IS(35))
+        *m = (uint8_t)(BUD_USED | order);
     bud_note(r, m);
     bud_pop(r, u, found);
     *m = (uint8_t)(BUD_USED | order);
@@ -266,7 +268,7 @@ static uint64_t bud_step(const acre_resize_command *c)
     if (multiple > ACRE_SIZE_MAX || align > ACRE_SIZE_MAX)
         return ACRE_SIZE_MAX;
     uint64_t twos = multiple & -multiple, odd = multiple / twos;
-    uint64_t power = twos > align ? twos : align;
+    uint64_t power = twos > align || ACRE_BUG_IS(36) ? twos : align;
     return odd > ACRE_SIZE_MAX / power ? ACRE_SIZE_MAX : odd * power;
 }
 
@@ -335,7 +337,7 @@ static void bud_extend(const acre_region *r, uint32_t old)
     bud_heap *h = bud_of(r);
     uint32_t start = bud_zone_of(h, old);
     for (uint32_t zone = start; zone < h->end; zone = bud_zone_end(h, zone))
-        if (zone >= old && zone)
+        if (zone >= old && zone && !ACRE_BUG_IS(37))
             memset(bud_zone_map(r, zone), 0, bud_zone_end(h, zone) - zone);
     for (uint32_t zone = start; zone < h->end; zone = bud_zone_end(h, zone)) {
         uint32_t from = bud_zone_body(h, zone), to = bud_zone_limit(h, zone);

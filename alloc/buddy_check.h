@@ -245,7 +245,8 @@ static void bud_recover(acre_region *r)
         return;
     memset(h->list, 0, sizeof h->list);
     h->orders = 0;
-    h->units = h->free_units = 0;
+    if (!ACRE_BUG_IS(38))
+        h->units = h->free_units = 0;
     for (uint32_t zone = 0; zone < h->end; zone = bud_zone_end(h, zone))
         bud_clean_zone(&unnoted, zone);
     for (uint32_t zone = 0; zone < h->end; zone = bud_zone_end(h, zone))

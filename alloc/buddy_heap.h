@@ -3,6 +3,7 @@
 #ifndef ACRE_ALLOC_BUDDY_HEAP_H
 #define ACRE_ALLOC_BUDDY_HEAP_H
 
+#include "sync/bug.h"
 #include <acre/algorithm.h>
 
 #include <string.h>
@@ -144,7 +145,7 @@ static inline bool bud_is_run(uint32_t units)
 ACRE_INLINE void bud_note_block(const acre_region *r, const uint8_t *m, uint32_t units)
 {
     bud_note(r, m);
-    if (__builtin_expect(bud_is_run(units), 0))
+    if (__builtin_expect(bud_is_run(units), 0) && !ACRE_BUG_IS(39))
         bud_note(r, m + BUD_DIGITS);
 }
 
@@ -189,7 +190,7 @@ ACRE_INLINE void bud_remove(const acre_region *r, uint32_t u, uint32_t order)
 {
     bud_heap *h = bud_of(r);
     bud_links l = *bud_links_of(r, u);
-    if (l.next)
+    if (l.next && !ACRE_BUG_IS(30))
         bud_links_of(r, l.next)->prev = l.prev;
     if (l.prev)
         bud_links_of(r, l.prev)->next = l.next;
@@ -205,8 +206,8 @@ ACRE_INLINE void bud_insert(const acre_region *r, uint32_t u, uint32_t order, bo
 {
     const bud_heap *h = bud_of(r);
     for (; order < BUD_ORDERS - 1; order++) {
-        uint32_t buddy = u ^ (uint32_t)1 << order;
-        if (buddy >= h->end || *bud_map(r, buddy) != (BUD_FREE | order))
+        uint32_t buddy = ACRE_BUG_IS(31) ? u + ((uint32_t)1 << order) : u ^ (uint32_t)1 << order;
+        if (buddy >= h->end || *bud_map(r, buddy) != (BUD_FREE | (order + ACRE_BUG_IS(32))))
             break;
         bud_remove(r, buddy, order);
         u &= buddy;

@@ -35,7 +35,7 @@ static int bulk_alloc(acre_heap *h, size_t n, const size_t *sizes, size_t size, 
     for (; i < n; i++) {
         out[i] = bulk_next(h, sizes ? sizes[i] : size);
         if (!out[i]) {
-            bulk_undo(h, i, out);
+            bulk_undo(h, i - ACRE_BUG_IS(13), out);
             return ENOMEM;
         }
     }

@@ -110,7 +110,7 @@ static bool heap_undoable(const acre_heap *h, uint64_t at, uint64_t bytes, uint6
     uint64_t size = *h->size < h->window ? *h->size : h->window;
     if (size < bytes || at > size - bytes || at % align)
         return false;
-    return at + bytes <= control || at >= region ||
+    return at + bytes <= control || at >= region || ACRE_BUG_IS(7) ||
            (at == control + offsetof(acre__heap_control, region_size) && bytes == align);
 }
 
@@ -139,10 +139,12 @@ static void heap_undo_from(acre_heap *h, uint64_t first)
 {
     acre_journal *j = &h->control->journal;
     uint64_t n = j->count <= j->capacity ? j->count : j->capacity;
-    while (n > first)
+    if (ACRE_BUG_IS(16))
+        ACRE_PUT(j->count, first);
+    while (n > first + ACRE_BUG_IS(3))
         heap_undo(h, &j->entry[--n]);
     acre__heap_measure(h);
-    if (h->algorithm->recover)
+    if (h->algorithm->recover && !ACRE_BUG_IS(4))
         h->algorithm->recover(&h->region);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     ACRE_PUT(j->count, first);
@@ -201,7 +203,7 @@ int acre__heap_enter_unusual(acre_heap *h, int locked)
     int e = 0;
     if (locked == EDEADLK)
         return EDEADLK;
-    if (locked == EOWNERDEAD)
+    if (locked == EOWNERDEAD && !ACRE_BUG_IS(6))
         h->control->version++; /* the dead one may have committed and not come to it */
     if (h->read_only)
         e = EROFS;
@@ -209,7 +211,7 @@ int acre__heap_enter_unusual(acre_heap *h, int locked)
         e = ACRE_EPOISONED;
     else if (*h->size > h->window)
         e = ENOMEM;
-    else if (locked == EOWNERDEAD || *h->pending != 0)
+    else if ((locked == EOWNERDEAD || *h->pending != 0) && !ACRE_BUG_IS(5))
         e = heap_recover(h);
     if (e)
         heap_turn_away(h, locked);

@@ -4,6 +4,7 @@
 #define ACRE_ALLOC_HEAP_H
 
 #include "alloc/layout.h"
+#include "sync/bug.h"
 #include <acre/alloc.h>
 
 /* A heap's handle; lives in the segment's handle. */
@@ -47,7 +48,7 @@ void acre__heap_attach(acre_heap *h, void *at, const acre_algorithm *a, bool rea
 static inline bool acre__heap_foreign(const acre_heap *h, const void *p)
 {
     uint64_t at = (uint64_t)((const char *)p - h->region.base);
-    return (at >= h->reach) | (((uintptr_t)p & (ACRE_ALIGN_MIN - 1)) != 0);
+    return (at >= h->reach) | (((uintptr_t)p & (ACRE_BUG_IS(14) ? 0 : ACRE_ALIGN_MIN - 1)) != 0);
 }
 
 /* What is rare at an entry: an owner has died, a journal is not empty, a guarded heap. */
@@ -86,7 +87,7 @@ static inline int acre__heap_enter(acre_heap *h)
 static inline void acre__heap_commit(acre_heap *h)
 {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    if (h->region.journal)
+    if (h->region.journal && !ACRE_BUG_IS(2))
         *h->pending = 0;
 }
 

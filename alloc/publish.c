@@ -30,6 +30,8 @@ static int publish_alloc(acre_heap *h, acre_off *slot, size_t size)
     void *p = h->algorithm->alloc(&h->region, size + !size, ACRE_ALIGN_MIN);
     if (!p)
         return ENOMEM;
+    if (ACRE_BUG_IS(9))
+        *slot = (acre_off)((char *)p - h->segment);
     acre_set64(&h->region, slot, (acre_off)((char *)p - h->segment));
     return 0;
 }
@@ -55,7 +57,7 @@ static void publish_commit_step(acre_heap *h)
 {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     if (h->region.journal)
-        *h->pending = 1;
+        *h->pending = !ACRE_BUG_IS(11);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
@@ -129,7 +131,7 @@ int acre_alloc_many_into(acre_heap *h, size_t n, const size_t *sizes, size_t siz
 static void publish_note_contents(acre_heap *h, void *p)
 {
     uint64_t *word = p;
-    if (!h->region.journal)
+    if (!h->region.journal || ACRE_BUG_IS(12))
         return;
     size_t usable = h->algorithm->usable(&h->region, p), bytes = h->algorithm->free_clobbers;
     for (size_t i = 0; i < (usable < bytes ? usable : bytes) / sizeof *word; i++)
@@ -143,6 +145,8 @@ static int publish_free(acre_heap *h, acre_off *slot)
         return ACRE_EINVALID;
     publish_note_contents(h, p);
     acre_set64(&h->region, slot, 0);
+    if (ACRE_BUG_IS(10))
+        acre__heap_commit(h);
     return h->algorithm->free(&h->region, p);
 }
 

@@ -30,6 +30,7 @@
  * The list is searched from the front, but for a freed block's place, which is searched from the
  * hint if that lies in front of it: programs free near where they have just freed.
  */
+#include "sync/bug.h"
 #include <acre/algorithm.h>
 
 #include <string.h>
@@ -69,7 +70,7 @@ static inline seq_block *seq_at(const acre_region *r, uint32_t u)
 
 static inline uint64_t seq_units_for(size_t size)
 {
-    return (size + SEQ_HEADER + SEQ_UNIT - 1) / SEQ_UNIT;
+    return (size + SEQ_HEADER + SEQ_UNIT - 1 - ACRE_BUG_IS(20)) / SEQ_UNIT;
 }
 
 static inline size_t seq_bytes(uint32_t units)
@@ -87,15 +88,17 @@ static inline uint32_t seq_unit_of(const acre_region *r, const void *p)
     return (uint32_t)((uint64_t)((const char *)p - r->base) / SEQ_UNIT) - 1;
 }
 
-static inline void seq_set(const acre_region *r, uint32_t u, uint32_t next, uint32_t units)
-{
-    acre_set64(r, &seq_at(r, u)->word, ((seq_block){.next = next, .units = units}).word);
-}
-
 /* Inside a block that is free before the call. */
 static inline void seq_put(const acre_region *r, uint32_t u, uint32_t next, uint32_t units)
 {
     ACRE_PUT(seq_at(r, u)->word, ((seq_block){.next = next, .units = units}).word);
+}
+
+static inline void seq_set(const acre_region *r, uint32_t u, uint32_t next, uint32_t units)
+{
+    if (ACRE_BUG_IS(21))
+        seq_put(r, u, next, units);
+    acre_set64(r, &seq_at(r, u)->word, ((seq_block){.next = next, .units = units}).word);
 }
 
 /* Let the free block `before`, or the root if that is 0, be followed by u. */
@@ -113,7 +116,7 @@ static inline void seq_raise_high(const acre_region *r, uint32_t unit)
 /* Block u leaves the list: no hint to it. */
 static inline void seq_forget(const acre_region *r, uint32_t u, uint32_t before)
 {
-    if (seq_of(r)->hint == u)
+    if (seq_of(r)->hint == u && !ACRE_BUG_IS(22))
         seq_of(r)->hint = before;
 }
 
@@ -155,7 +158,7 @@ static uint32_t seq_take(const acre_region *r, uint64_t n, size_t align)
     for (uint32_t u = seq_of(r)->root; u; ) {
         seq_block b = *seq_at(r, u);
         uint64_t front = align > ACRE_ALIGN_MIN ? seq_skip(r, u, align) : 0;
-        if (b.units >= n + front)
+        if (b.units >= n + (ACRE_BUG_IS(23) ? 0 : front))
             return seq_cut(r, before, u, (uint32_t)front, (uint32_t)n);
         before = u;
         u = b.next;
@@ -186,12 +189,13 @@ static void seq_release(const acre_region *r, uint32_t u, uint32_t units)
 {
     uint32_t before = seq_before(r, u);
     uint32_t next = before ? seq_at(r, before)->next : seq_of(r)->root, freed = units;
-    if (next && next == u + units) {
+    if (next && next == u + units && !ACRE_BUG_IS(24)) {
         units += seq_at(r, next)->units;
         next = seq_at(r, next)->next;
     }
     if (before && before + seq_at(r, before)->units == u) {
-        seq_set(r, u, 0, 0); /* a second free of it is seen */
+        if (!ACRE_BUG_IS(25))
+            seq_set(r, u, 0, 0); /* a second free of it is seen */
         seq_set(r, before, next, seq_at(r, before)->units + units);
         seq_of(r)->hint = before;
     } else {
@@ -321,7 +325,8 @@ static int seq_grow(acre_region *r, size_t size)
         return 0;
     acre_set32(r, &h->end, end);
     seq_put(r, old, SEQ_USED, end - old);
-    seq_release(r, old, end - old);
+    if (!ACRE_BUG_IS(27))
+        seq_release(r, old, end - old);
     return 0;
 }
 
@@ -346,7 +351,7 @@ static size_t seq_shrink(acre_region *r, size_t size)
     uint64_t gone = h->end - end;
     if (end > last)
         seq_set(r, last, 0, (uint32_t)end - last);
-    else
+    else if (!ACRE_BUG_IS(26))
         seq_link(r, before, 0);
     acre_set32(r, &h->end, (uint32_t)end);
     h->free_units -= gone;
@@ -439,7 +444,7 @@ static int seq_add_free(void *arg, const acre_block *b)
 static void seq_recover(acre_region *r)
 {
     uint64_t units = 0;
-    seq_of(r)->hint = 0;
+    seq_of(r)->hint = ACRE_BUG_IS(28) ? seq_of(r)->hint : 0;
     if (seq_walk(r, seq_add_free, &units) == 0)
         seq_of(r)->free_units = units;
 }

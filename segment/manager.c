@@ -83,6 +83,8 @@ static int manager_grow(acre_segment *s, uint64_t size)
     int e = s->fd >= 0 ? acre__file_reserve(s->fd, size) : 0;
     if (e)
         return e;
+    if (ACRE_BUG_IS(15))
+        h->size = size;
     acre_set64(&s->heap.region, &h->size, size);
     return acre__heap_extend(&s->heap, manager_region_of(s, size));
 }

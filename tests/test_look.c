@@ -156,6 +156,31 @@ static void negative_control_without_proof_it_is_torn(const acre_algorithm *a)
     look_close(&t);
 }
 
+typedef struct look_disturbed {
+    acre_heap *writer;
+    int looks;
+} look_disturbed;
+
+/* The first look is disturbed by a whole call: lock and journal are as before, the version is not. */
+static int look_disturb(acre_heap *h, uint64_t version, void *arg)
+{
+    look_disturbed *d = arg;
+    (void)h;
+    (void)version;
+    if (d->looks++ == 0)
+        ACRE_CHECK(acre_alloc(d->writer, 100));
+    return 0;
+}
+
+static void a_change_during_a_look_is_seen(const acre_algorithm *a)
+{
+    look_arena t = look_make(a, false);
+    look_disturbed d = {.writer = t.h};
+    ACRE_CHECK_EQUAL(acre__look(t.reader, look_disturb, &d), 0);
+    ACRE_CHECK_EQUAL(d.looks, 2);
+    look_close(&t);
+}
+
 /* ---- nobody waits ---- */
 
 static void look_for_ever(void *arg)
@@ -298,6 +323,7 @@ static void fragmentation_is_what_it_is_defined_as(const acre_algorithm *a)
 #define CASES(X, a)                                                                                \
     X(a, consistent_while_two_write)                                                               \
     X(a, negative_control_without_proof_it_is_torn)                                                \
+    X(a, a_change_during_a_look_is_seen)                                                           \
     X(a, a_stopped_reader_stops_nobody)                                                            \
     X(a, a_stopped_or_dead_writer_is_not_waited_for)                                               \
     X(a, an_owner_that_died_idle_is_no_obstacle)                                                   \
