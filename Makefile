@@ -72,7 +72,7 @@ say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@' &&) $(2)
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all deps-build deps-test deps-compare test check examples layers headers-check format \
-        check-asan check-asan-clang check-tsan check-valgrind fuzz coverage compare bench bench-sync plots \
+        check-asan check-asan-clang check-tsan check-valgrind fuzz coverage compare bench bench-sync growth plots \
         traces install clean help crash crash-sync explore models bugs bugs-variant
 
 # ---- the jobs of a newcomer ----
@@ -261,6 +261,12 @@ format:  ## clang-format all sources in place
 bench: deps-compare  ## micro benchmarks (Google Benchmark); JSON in build/bench.json; ARGS=--benchmark_filter=…
 	@$(MAKE) --no-print-directory all
 	build/acre-bench --benchmark_out=build/bench.json --benchmark_out_format=json $(ARGS)
+growth: deps-compare  ## alloc + free against live blocks, 10² … 10⁷, into the report (QUICK=1: 10⁵; ARGS=…)
+	@$(MAKE) --no-print-directory all
+	@mkdir -p build/report
+	build/acre growth --json $(if $(QUICK),--max 1e5 --budget 2,--max 1e7) $(ARGS) > build/report/growth.part
+	mv build/report/growth.part build/report/growth.jsonl
+	@test ! -f build/report/results.jsonl || build/acre report -q build/report
 bench-sync: deps-compare  ## every lock, queue and ring beside its peers: build/report/sync.html (QUICK=1; ARGS=…)
 	@$(MAKE) --no-print-directory all
 	build/bench-sync --benchmark_enable_random_interleaving=true \

@@ -188,6 +188,8 @@ static int cell_live_cost(cell *c, const acre_image *m, json_t *o)
         return cell_cannot(c, e);
     cell_copy(c, o, "live");
     cell_set_real(o, "ns_per_op", l.ns_per_op);
+    if (acre_growth_name(c->contender.growth))
+        cell_set_text(o, "growth", acre_growth_name(c->contender.growth));
     cell_set_status(o, l.status);
     return 0;
 }

@@ -51,7 +51,7 @@ typedef struct plan_amount {
 } plan_amount;
 
 static const plan_amount plan_full = {5, 3, 2200, 200, 8000, 2500, 10000, 1000000};
-static const plan_amount plan_quick = {3, 3, 250, 50, 1500, 300, 2000, 100000};
+static const plan_amount plan_quick = {3, 3, 250, 50, 1500, 300, 2000, 10000};
 
 static const plan_amount *plan_amount_of(const plan *p)
 {
@@ -287,21 +287,32 @@ static bool plan_is_plain(const acre_contender *c)
     return !*c->options && !strstr(c->spec, "(A/A)");
 }
 
-/* acre's algorithms, one malloc and Boost, with their defaults. */
-static bool plan_wants_live_cost(const acre_contender *c)
+/* An algorithm is in the list several times, with other options. */
+static bool plan_is_first_of_name(const plan *p, size_t i)
 {
-    return plan_is_plain(c) && (c->family == ACRE_FAMILY_ACRE || c->family == ACRE_FAMILY_BOOST ||
-                                strcmp(c->name, "jemalloc") == 0);
+    for (size_t k = 0; k < i; k++)
+        if (strcmp(p->contender[k].name, p->contender[i].name) == 0)
+            return false;
+    return true;
+}
+
+/* What is measured of each algorithm itself: acre's, Boost's, and two mallocs beside them. */
+static bool plan_bare(const plan *p, size_t i, char spec[ACRE_SPEC_MAX])
+{
+    const acre_contender *c = &p->contender[i];
+    bool other = c->family == ACRE_FAMILY_MALLOC && strcmp(c->name, "jemalloc") &&
+                 strcmp(c->name, "mimalloc");
+    return !other && plan_is_first_of_name(p, i) && acre_contender_bare(c, spec);
 }
 
 static void plan_live_cost(plan *p)
 {
+    char spec[ACRE_SPEC_MAX];
     for (json_int_t live = PLAN_LIVE_FROM; live <= plan_amount_of(p)->most_live; live *= 10)
         for (size_t i = 0; i < p->n_contenders; i++) {
-            if (!plan_wants_live_cost(&p->contender[i]))
+            if (!plan_bare(p, i, spec))
                 continue;
-            json_t *cell =
-                plan_cell(p, "live_cost", p->contender[i].spec, NULL, plan_amount_of(p)->live_ms);
+            json_t *cell = plan_cell(p, "live_cost", spec, NULL, plan_amount_of(p)->live_ms);
             json_object_set_new(cell, "live", json_integer(live));
             plan_alone(p, cell);
         }

@@ -42,7 +42,7 @@ static const char *run_engine(const json_t *cell)
 }
 
 /* What could not finish once is not tried again, or it would take all the time: a replay in each
- * further block, a fit with other options (they change no block's place). */
+ * further block, a fit with other options (they change no block's place), more live blocks. */
 static bool run_slow_key(const json_t *cell, char key[512])
 {
     const char *algorithm = acre__compare_text(cell, "algorithm");
@@ -50,7 +50,8 @@ static bool run_slow_key(const json_t *cell, char key[512])
     int length = (int)(fit ? strcspn(algorithm, ":") : strlen(algorithm));
     snprintf(key, 512, "%s\t%.200s\t%.*s", run_engine(cell), acre__compare_text(cell, "trace"),
              length < 200 ? length : 200, algorithm);
-    return fit || strcmp(run_engine(cell), "replay") == 0;
+    return fit || strcmp(run_engine(cell), "replay") == 0 ||
+           strcmp(run_engine(cell), "live_cost") == 0;
 }
 
 static bool run_is_slow(const run *r, const json_t *cell)

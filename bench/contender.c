@@ -168,3 +168,13 @@ bool acre_contender_at(acre_contender *c, size_t i)
         i--;
     return row + i < CONTENDER_ROWS && contender_copy_row(c, &contender_rows[row + i]);
 }
+
+bool acre_contender_bare(const acre_contender *c, char spec[ACRE_SPEC_MAX])
+{
+    bool locked = c->family == ACRE_FAMILY_ACRE && !(c->flags & ACRE_CONCURRENT);
+    const char *options = locked                           ? ":lock=none,journal=off"
+                          : c->family == ACRE_FAMILY_BOOST ? ":lock=none"
+                                                           : "";
+    return c->family != ACRE_FAMILY_REFERENCE &&
+           snprintf(spec, ACRE_SPEC_MAX, "%s%s", c->name, options) < ACRE_SPEC_MAX;
+}

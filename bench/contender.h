@@ -46,6 +46,10 @@ bool acre_contender_at(acre_contender *c, size_t i);
 /* The i-th of those that `acre compare` runs by default; NULL: past the end. */
 const char *acre_contender_variant(size_t i);
 
+/* The spec under which c's algorithm itself is measured, without lock and journal if it has them.
+ * False: it measures the harness. */
+bool acre_contender_bare(const acre_contender *c, char spec[ACRE_SPEC_MAX]);
+
 /* True, with the reason as a sentence, if what it needs is not installed. */
 bool acre_contender_missing(const acre_contender *c, char *reason, size_t size);
 

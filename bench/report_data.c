@@ -267,39 +267,13 @@ static int data_timeline(const report_model *m)
     return acre__data_close(&f);
 }
 
-static int data_live_cost(const report_model *m)
-{
-    data_file f;
-    int error = acre__data_open(m, &f, "live-cost", "algorithm live_blocks ns_per_op status");
-    size_t last = SIZE_MAX;
-
-    if (error)
-        return error;
-    for (size_t a = 0; a < m->n_algorithms; a++)
-        for (size_t i = 0; i < m->n_live_costs; i++) {
-            const report_live_cost *c = &m->live_cost[i];
-
-            if (c->algorithm != a)
-                continue;
-            if (last != SIZE_MAX && last != a)
-                fputs("\n\n", f.out);
-            last = a;
-            acre__data_word(f.out, m->algorithm[a].name);
-            fprintf(f.out, " %.0f", c->live);
-            acre__data_number(f.out, c->status == REPORT_OK ? c->ns : NAN);
-            fprintf(f.out, " %s\n", c->status == REPORT_OK ? "ok" : "stopped");
-            f.rows++;
-        }
-    return acre__data_close(&f);
-}
-
 /* All -------------------------------------------------------------------------------------- */
 
 int acre__report_write_data(const report_model *m)
 {
     static int (*const write[])(const report_model *) = {
         data_algorithms, data_forest, data_time_by_trace, data_memory_by_trace,
-        acre__report_write_pareto, data_timeline, data_live_cost, data_noise, data_cold_warm,
+        acre__report_write_pareto, data_timeline, acre__report_write_growth, data_noise, data_cold_warm,
         acre__report_write_original,
     };
     int error = 0;

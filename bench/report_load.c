@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct load_line {
     const char *path;
@@ -319,6 +320,7 @@ static int load_live_cost(report_model *m, const load_line *line)
     if (!(slot = load_append(&m->live_cost, &m->n_live_costs, sizeof *slot)))
         return ENOMEM;
     *slot = c;
+    load_text(line, "growth", &slot->growth);
     return 0;
 }
 
@@ -449,24 +451,56 @@ static int load_lines(report_model *m, load_pending *pending, FILE *in, const ch
     return error;
 }
 
-int acre__report_load(report_model *m)
+/* ENOENT with a message if it is not there. */
+static int load_file(report_model *m, load_pending *pending, const char *name)
 {
-    load_pending pending = {0};
     char path[4096];
     FILE *in;
     int error;
 
-    snprintf(path, sizeof path, "%s/results.jsonl", m->dir);
+    snprintf(path, sizeof path, "%s/%s", m->dir, name);
     if (!(in = fopen(path, "r"))) {
         error = errno;
         return acre__report_say(error, "%s: %s", path, strerror(error));
     }
-    error = load_lines(m, &pending, in, path);
+    error = load_lines(m, pending, in, path);
+    fclose(in);
+    return error;
+}
+
+static void load_release_live_costs(report_model *m)
+{
+    for (size_t i = 0; i < m->n_live_costs; i++)
+        free(m->live_cost[i].growth);
+    free(m->live_cost);
+    m->live_cost = NULL;
+    m->n_live_costs = 0;
+}
+
+/* What `make growth` measured further than the comparison did takes its place. */
+static int load_growth(report_model *m, load_pending *pending)
+{
+    char path[4096];
+
+    snprintf(path, sizeof path, "%s/growth.jsonl", m->dir);
+    if (access(path, F_OK) != 0)
+        return 0;
+    load_release_live_costs(m);
+    return load_file(m, pending, "growth.jsonl");
+}
+
+int acre__report_load(report_model *m)
+{
+    load_pending pending = {0};
+    int error = load_file(m, &pending, "results.jsonl");
+
+    if (!error)
+        error = load_growth(m, &pending);
     if (!error && pending.n_replays == 0)
-        error = acre__report_say(EBADMSG, "%s: no result of a replay in this file", path);
+        error = acre__report_say(EBADMSG, "%s/results.jsonl: no result of a replay in this file",
+                                 m->dir);
     if (!error)
         error = load_place(m, &pending);
-    fclose(in);
     free(pending.replay);
     free(pending.fit);
     return error;
@@ -500,7 +534,7 @@ void acre__report_release(report_model *m)
     free(m->algorithm);
     free(m->trace);
     free(m->cell);
-    free(m->live_cost);
+    load_release_live_costs(m);
     free(m->rank);
     free(m->original);
     json_decref(m->run);

@@ -79,6 +79,7 @@ typedef struct report_timeline {
 typedef struct report_live_cost {
     size_t algorithm;
     double live, ns;
+    char  *growth;          /* "O(log n)"; NULL: nobody told */
     enum report_status status;
 } report_live_cost;
 
@@ -154,6 +155,15 @@ void acre__report_table_original(FILE *out, const report_model *m);
 void acre__report_table_time(FILE *out, const report_model *m);
 void acre__report_table_memory(FILE *out, const report_model *m);
 void acre__report_table_traces(FILE *out, const report_model *m);
+/* Pieces of any table: a cell that says why it holds no number, one with a number (sorted by it), a
+ * name with its colour. */
+void acre__table_missing(FILE *out, const char *why);
+void acre__table_number(FILE *out, const char *class_name, double value, const char *suffix);
+void acre__table_algorithm_name(FILE *out, const report_algorithm *a);
+
+/* report_growth.c: cost against live blocks. */
+int  acre__report_write_growth(const report_model *m);              /* DIR/data/live-cost.dat */
+void acre__report_table_growth(FILE *out, const report_model *m);
 
 /* report_html.c, report_text.c */
 int  acre__report_write_html(const report_model *m);

@@ -27,9 +27,10 @@ const report_picture acre__report_pictures[] = {
      "The grey hill is what the program holds; each line is what one heap holds for it. The gap "
      "is overhead and fragmentation; a line that stays up when the hill falls keeps memory."},
     {"live-cost", "Cost as the heap fills",
-     "One allocation and one free while so many blocks are live. A flat line does not care how "
-     "full the heap is; a rising one searches, or misses caches. A line that ends early was "
-     "stopped."},
+     "One allocation and one free while so many blocks are live, without lock and journal. The legend "
+     "names the theory, and the dashed line is it: a shape put through the first two points. A line "
+     "that leaves its theory to the right of a few thousand blocks misses caches. A cross at the top: "
+     "with so many blocks it could not reach its steady state in time."},
     {"cold-warm", "First pass and later passes",
      "The filled mark is a warm pass, the ring the first one, when pages are fresh and caches are "
      "empty. A long line means that short-lived processes pay much more than the warm ranking "

@@ -8,16 +8,16 @@
 
 /* Cells ----------------------------------------------------------------------------------- */
 
-static void table_missing(FILE *out, const char *why)
+void acre__table_missing(FILE *out, const char *why)
 {
     fprintf(out, "<td class=\"none\">%s</td>", why);
 }
 
 /* data-v is what the column is sorted by. */
-static void table_number(FILE *out, const char *class_name, double value, const char *suffix)
+void acre__table_number(FILE *out, const char *class_name, double value, const char *suffix)
 {
     if (!isfinite(value)) {
-        table_missing(out, "–");
+        acre__table_missing(out, "–");
         return;
     }
     fprintf(out, "<td class=\"%s\" data-v=\"%.6g\">", class_name, value);
@@ -25,7 +25,7 @@ static void table_number(FILE *out, const char *class_name, double value, const 
     fputs("</td>", out);
 }
 
-static void table_algorithm_name(FILE *out, const report_algorithm *a)
+void acre__table_algorithm_name(FILE *out, const report_algorithm *a)
 {
     fputs("<span class=\"swatch\"", out);
     if (a->colour[0])
@@ -89,7 +89,7 @@ static void table_time(FILE *out, const report_model *m, const report_algorithm 
                        const table_scale *s)
 {
     if (!isfinite(a->warm.value)) {
-        table_missing(out, "–");
+        acre__table_missing(out, "–");
         return;
     }
     fprintf(out, "<td class=\"time\" data-v=\"%.6g\"><b>", a->warm.value);
@@ -121,7 +121,7 @@ static void table_verdict(FILE *out, const report_model *m, const report_algorit
 static void table_worst(FILE *out, const report_model *m, const report_algorithm *a)
 {
     if (!isfinite(a->worst_memory)) {
-        table_missing(out, "–");
+        acre__table_missing(out, "–");
         return;
     }
     fprintf(out, "<td class=\"n\" data-v=\"%.6g\">%.2f× <small>", a->worst_memory,
@@ -139,16 +139,16 @@ static void table_rank_row(FILE *out, const report_model *m, size_t i, const tab
     if (!point)
         fprintf(out, "%zu", i + 1);
     fputs("</td><th scope=\"row\"><span class=\"name\">", out);
-    table_algorithm_name(out, a);
+    acre__table_algorithm_name(out, a);
     fputs("</span><small>", out);
     acre__report_escape(out, a->summary ? a->summary : "");
     fputs("</small></th>", out);
     table_time(out, m, a, s);
-    table_number(out, "n", point ? NAN : a->net.value, "×");
-    table_number(out, "n", a->cold.value, "×");
-    table_number(out, "n", a->ns, "");
-    table_number(out, "n", point ? NAN : a->ns_net, "");
-    table_number(out, "n", a->memory, a->resident ? "× <abbr title=\"growth of resident "
+    acre__table_number(out, "n", point ? NAN : a->net.value, "×");
+    acre__table_number(out, "n", a->cold.value, "×");
+    acre__table_number(out, "n", a->ns, "");
+    acre__table_number(out, "n", point ? NAN : a->ns_net, "");
+    acre__table_number(out, "n", a->memory, a->resident ? "× <abbr title=\"growth of resident "
                  "memory, not a segment\">r</abbr>" : "×");
     table_worst(out, m, a);
     table_verdict(out, m, a);
@@ -191,7 +191,7 @@ void acre__report_table_ranking(FILE *out, const report_model *m)
 static void table_ratio(FILE *out, const report_ratio *r)
 {
     if (!isfinite(r->value)) {
-        table_missing(out, "–");
+        acre__table_missing(out, "–");
         return;
     }
     fprintf(out, "<td class=\"n\" data-v=\"%.6g\"><b>", r->value);
@@ -206,7 +206,7 @@ static void table_ratio(FILE *out, const report_ratio *r)
 static void table_most(FILE *out, const report_model *m, const report_original *o)
 {
     if (!isfinite(o->most)) {
-        table_missing(out, "–");
+        acre__table_missing(out, "–");
         return;
     }
     fprintf(out, "<td class=\"n\" data-v=\"%.6g\">%.3f× <small>", o->most, o->most);
@@ -217,14 +217,14 @@ static void table_most(FILE *out, const report_model *m, const report_original *
 static void table_original_row(FILE *out, const report_model *m, const report_original *o)
 {
     fputs("<tr><th scope=\"row\"><span class=\"name\">", out);
-    table_algorithm_name(out, &m->algorithm[o->algorithm]);
+    acre__table_algorithm_name(out, &m->algorithm[o->algorithm]);
     fputs("</span><small>", out);
     acre__report_escape(out, m->algorithm[o->boost].name);
     fputs("</small></th>", out);
     table_ratio(out, &o->warm);
     table_ratio(out, &o->cold);
-    table_number(out, "n", o->memory, "×");
-    table_number(out, "n", o->boost_memory, "×");
+    acre__table_number(out, "n", o->memory, "×");
+    acre__table_number(out, "n", o->boost_memory, "×");
     table_most(out, m, o);
     fprintf(out, "<td class=\"n\" data-v=\"%zu\">%zu", o->warm.traces, o->warm.traces);
     if (o->memory_traces != o->warm.traces)
@@ -272,7 +272,7 @@ static void table_unfinished(FILE *out, enum report_status status, double share)
     const char *word = status == REPORT_STOPPED ? "stopped" : "failed";
 
     if (status == REPORT_ABSENT)
-        table_missing(out, "–");
+        acre__table_missing(out, "–");
     else if (share < 1)
         fprintf(out, "<td class=\"none %s\">%s <small>%.0f&nbsp;%% done</small></td>", word, word,
                 100 * share);
@@ -285,7 +285,7 @@ static void table_head_algorithms(FILE *out, const report_model *m, const char *
     fprintf(out, "<thead><tr><th scope=\"col\">Trace</th>%s", before);
     for (size_t i = 0; i < m->n_ranked; i++) {
         fputs("<th scope=\"col\" class=\"slant\"><span>", out);
-        table_algorithm_name(out, &m->algorithm[m->rank[i]]);
+        acre__table_algorithm_name(out, &m->algorithm[m->rank[i]]);
         fputs("</span></th>", out);
     }
     fputs("</tr></thead>\n<tbody>\n", out);
@@ -332,7 +332,7 @@ static void table_time_row(FILE *out, const report_model *m, size_t t)
     double best = table_best(m, t, table_cell_time);
 
     table_trace_head(out, m, t);
-    table_number(out, "n quiet", m->trace[t].harness, "");
+    acre__table_number(out, "n quiet", m->trace[t].harness, "");
     for (size_t i = 0; i < m->n_ranked; i++) {
         const report_cell *c = acre__report_cell(m, m->rank[i], t);
 
@@ -398,7 +398,7 @@ static void table_count(FILE *out, double value)
     int n;
 
     if (!isfinite(value)) {
-        table_missing(out, "–");
+        acre__table_missing(out, "–");
         return;
     }
     n = snprintf(digits, sizeof digits, "%.0f", fmin(value, 1e18));
@@ -413,7 +413,7 @@ static void table_bytes(FILE *out, double value)
     if (isfinite(value))
         fprintf(out, "<td class=\"n\">%.1f MiB</td>", value / (1024 * 1024));
     else
-        table_missing(out, "–");
+        acre__table_missing(out, "–");
 }
 
 static void table_traces_row(FILE *out, const report_model *m, size_t t, size_t bump)
@@ -428,10 +428,10 @@ static void table_traces_row(FILE *out, const report_model *m, size_t t, size_t 
     table_count(out, trace->ops);
     table_count(out, trace->objects);
     table_bytes(out, trace->peak_live);
-    table_number(out, "n", trace->harness, "");
-    table_number(out, "n", trace->harness_cold, "");
-    table_number(out, "n", bump == SIZE_MAX ? NAN : acre__report_cell(m, bump, t)->warm, "");
-    table_number(out, "n", 100 * trace->harness / reference, " %");
+    acre__table_number(out, "n", trace->harness, "");
+    acre__table_number(out, "n", trace->harness_cold, "");
+    acre__table_number(out, "n", bump == SIZE_MAX ? NAN : acre__report_cell(m, bump, t)->warm, "");
+    acre__table_number(out, "n", 100 * trace->harness / reference, " %");
     fputs("</tr>\n", out);
 }
 

@@ -18,6 +18,7 @@ void cli_progress(const char *label, uint64_t done, uint64_t total);
 int cmd_algorithms(int argc, char **argv);
 int cmd_cell(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
+int cmd_growth(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_segment(int argc, char **argv);
