@@ -94,10 +94,12 @@ int acre__report_make_folder(const char *dir)
     return error ? error : report_make_one(path);
 }
 
-static int report_steps(report_model *m, FILE *summary)
+static int report_steps(report_model *m, const char *crash, FILE *summary)
 {
     int error = acre__report_load(m);
 
+    if (!error)
+        error = acre__report_load_crash(m, crash);
     if (!error)
         error = acre__report_rank(m);
     if (!error)
@@ -117,11 +119,16 @@ static int report_steps(report_model *m, FILE *summary)
 
 int acre_report_write(const char *dir, FILE *summary)
 {
+    return acre_report_write_crash(dir, NULL, summary);
+}
+
+int acre_report_write_crash(const char *dir, const char *crash, FILE *summary)
+{
     report_model m = {.dir = dir, .reference = SIZE_MAX};
     int error;
 
     report_message[0] = '\0';
-    error = report_steps(&m, summary);
+    error = report_steps(&m, crash, summary);
     if (error && !report_message[0])
         acre__report_say(error, "%s: %s", dir, strerror(error));
     acre__report_release(&m);

@@ -18,6 +18,10 @@
  * wrong, or what is missing, is acre_report_message(). */
 int acre_report_write(const char *dir, FILE *summary);
 
+/* The same with the crash laboratory's table in the file `crash`, which must be there.  NULL, as above:
+ * with DIR/../crash.json if that is there. */
+int acre_report_write_crash(const char *dir, const char *crash, FILE *summary);
+
 /* Draws the pictures of a report that has been written as DIR/data/NAME.png as well, on white and
  * twice as large, for a README.  0; ENOENT without the plots folder or gnuplot, or another errno,
  * with acre_report_message(). */

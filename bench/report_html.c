@@ -229,6 +229,7 @@ static void html_page(FILE *out, const void *model)
     html_original(out, m);
     html_pictures(out, m);
     html_traces(out, m);
+    acre__report_crash(out, m);
     html_missing(out, m);
     html_machine(out, m);
     html_method(out);

@@ -538,4 +538,5 @@ void acre__report_release(report_model *m)
     free(m->rank);
     free(m->original);
     json_decref(m->run);
+    json_decref(m->crash);
 }

@@ -95,6 +95,7 @@ typedef struct report_original {
 typedef struct report_model {
     const char       *dir;
     json_t           *run;              /* the last "run" line, or NULL */
+    json_t           *crash;            /* what the crash laboratory has counted, or NULL */
     report_algorithm *algorithm;
     report_trace     *trace;
     report_cell      *cell;             /* algorithm-major */
@@ -164,6 +165,10 @@ void acre__table_algorithm_name(FILE *out, const report_algorithm *a);
 /* report_growth.c: cost against live blocks. */
 int  acre__report_write_growth(const report_model *m);              /* DIR/data/live-cost.dat */
 void acre__report_table_growth(FILE *out, const report_model *m);
+
+/* report_crash.c: `file`, or (NULL) DIR/../crash.json if that is there; the page's section. */
+int  acre__report_load_crash(report_model *m, const char *file);
+void acre__report_crash(FILE *out, const report_model *m);
 
 /* report_html.c, report_text.c */
 int  acre__report_write_html(const report_model *m);

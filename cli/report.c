@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 typedef struct report_arguments {
-    const char *dir;
+    const char *dir, *crash;
     bool quiet, png;
 } report_arguments;
 
@@ -20,6 +20,9 @@ static error_t report_parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case 'q':
         a->quiet = true;
+        return 0;
+    case 'k':
+        a->crash = arg;
         return 0;
     case 'p':
         a->png = true;
@@ -39,6 +42,7 @@ static error_t report_parse(int key, char *arg, struct argp_state *state)
 int cmd_report(int argc, char **argv)
 {
     static const struct argp_option options[] = {
+        {"crash", 'k', "FILE", 0, "results of `make crash` (DIR/../crash.json if that is there)", 0},
         {"png", 'p', NULL, 0, "draw the pictures as DIR/data/NAME.png, too", 0},
         {"quiet", 'q', NULL, 0, "do not print the ranking", 0},
         {0},
@@ -56,7 +60,8 @@ int cmd_report(int argc, char **argv)
 
     argp_err_exit_status = CLI_USAGE;
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    error = acre_report_write(arguments.dir, arguments.quiet ? NULL : stdout);
+    error = acre_report_write_crash(arguments.dir, arguments.crash,
+                                    arguments.quiet ? NULL : stdout);
     if (error)
         return cli_fail("%s", acre_report_message());
     if (*acre_report_message())

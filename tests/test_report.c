@@ -247,6 +247,47 @@ ACRE_TEST(report, an_algorithm_nobody_knows_is_ranked_and_drawn)
     remove_dir(dir);
 }
 
+/* Rows of one operation are added up over states; names are text. */
+static const char crash_sample[] =
+    "{\"rows\": [\n"
+    "{\"part\": \"step\", \"algorithm\": \"a<b\", \"operation\": \"free\", \"state\": \"empty\", "
+    "\"injected\": 1200, \"recovered\": 1199, \"lost\": 1},\n"
+    "{\"part\": \"step\", \"algorithm\": \"a<b\", \"operation\": \"free\", \"state\": \"full\", "
+    "\"injected\": 34, \"recovered\": 34, \"lost\": 0},\n"
+    "{\"part\": \"double\", \"algorithm\": \"a<b\", \"operation\": \"free\", \"state\": \"full\", "
+    "\"injected\": 5, \"recovered\": 5, \"lost\": 0}]}\n";
+
+static int write_with_crash(const char *dir, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/crash.json", dir);
+    FILE *out = fopen(path, "w");
+    ACRE_CHECK(out != NULL);
+    fputs(text, out);
+    fclose(out);
+    int e = acre_report_write_crash(dir, path, NULL);
+    unlink(path);
+    return e;
+}
+
+ACRE_TEST(report, what_the_crash_laboratory_counted_is_told)
+{
+    char dir[64];
+    make_dir(dir);
+    write_sample(dir, NULL);
+    ACRE_CHECK(write_with_crash(dir, crash_sample) == 0, "%s", acre_report_message());
+    char *page = slurp_in(dir, "index.html");
+    ACRE_CHECK(strstr(page, "1239 deaths injected, <strong>1238 survived</strong>, 1 blocks lost"));
+    ACRE_CHECK(strstr(page, "<th scope=\"row\">step</th><td>1234</td><td>1233</td><td>0</td>"
+                            "<td class=\"warn\">1</td>"));
+    ACRE_CHECK(strstr(page, "<td class=\"aim\">a&lt;b</td><td class=\"aim\">free</td>"
+                            "<td>1234</td>"));
+    ACRE_CHECK_EQUAL(write_with_crash(dir, "{\"rows\": 1}"), EBADMSG);
+    ACRE_CHECK_EQUAL(write_with_crash(dir, "{"), EBADMSG);
+    free(page);
+    remove_dir(dir);
+}
+
 /* The row of `name` in the plain ranking, up to its end; "" if there is none. */
 static void find_row(const char *summary, const char *name, char *row, size_t room)
 {
