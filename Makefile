@@ -192,6 +192,7 @@ ifdef QUICK
 	@$(MAKE) --no-print-directory VARIANT=release crash-variant
 else
 	@tools/install-packages.sh $(PACKAGES_BUILD) clang
+	@$(if $(A)$(ARGS),,rm -f build/crash.json)
 	@for v in release debug; do \
 	    $(MAKE) --no-print-directory VARIANT=$$v crash-variant && \
 	    $(MAKE) --no-print-directory VARIANT=$$v-clang CC=clang crash-variant || exit 1; done
