@@ -194,6 +194,22 @@ static int cell_live_cost(cell *c, const acre_image *m, json_t *o)
     return 0;
 }
 
+static int cell_safety(cell *c, const acre_image *m, json_t *o)
+{
+    acre_safety s;
+    int e = acre_replay_safety(m, &c->contender, cell_budget_ns(c), &s);
+    if (e == ENOTSUP)
+        return cell_fail(c, "%s has no journal", c->contender.spec);
+    if (e)
+        return cell_cannot(c, e);
+    cell_set_integer(o, "ops", m->h->n_ops);
+    cell_set_integer(o, "rounds", s.rounds);
+    for (size_t i = 0; i < ACRE_SAFETY_STEPS; i++)
+        cell_set_real(o, acre_safety_step_name(i), s.ns[i]);
+    cell_set_status(o, s.status);
+    return 0;
+}
+
 static const struct {
     const char *name;
     cell_engine *run;
@@ -201,7 +217,7 @@ static const struct {
 } cell_engines[] = {
     {"replay", cell_replay, 1},       {"fit", cell_fit, 1},
     {"verify", cell_verify, 1},       {"timeline", cell_timeline, 1},
-    {"live_cost", cell_live_cost, 0},
+    {"live_cost", cell_live_cost, 0}, {"safety", cell_safety, 1},
 };
 enum { CELL_ENGINES = sizeof cell_engines / sizeof *cell_engines };
 

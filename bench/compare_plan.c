@@ -15,6 +15,8 @@
 #include "traces/trace.h"
 
 #include <dirent.h>
+#include <acre/algorithm.h>
+
 #include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -47,11 +49,12 @@ typedef struct plan {
 /* How much of everything. */
 typedef struct plan_amount {
     unsigned blocks, warm;
-    json_int_t replay_ms, enough_ms, fit_ms, live_ms, timeline_ms, most_live;
+    json_int_t replay_ms, enough_ms, fit_ms, live_ms, timeline_ms, most_live, safety_ms;
+    size_t safety_traces;
 } plan_amount;
 
-static const plan_amount plan_full = {5, 3, 2200, 200, 8000, 2500, 10000, 1000000};
-static const plan_amount plan_quick = {3, 3, 250, 50, 1500, 300, 2000, 10000};
+static const plan_amount plan_full = {5, 3, 2200, 200, 8000, 2500, 10000, 1000000, 2000, 4};
+static const plan_amount plan_quick = {3, 3, 250, 50, 1500, 300, 2000, 10000, 400, 2};
 
 static const plan_amount *plan_amount_of(const plan *p)
 {
@@ -318,6 +321,21 @@ static void plan_live_cost(plan *p)
         }
 }
 
+/* Steps of all of acre's algorithms that have a journal, on traces from all over the list. */
+static void plan_safety(plan *p)
+{
+    size_t n = json_array_size(p->traces), wanted = plan_amount_of(p)->safety_traces;
+    for (size_t t = 0; t < n && t < wanted; t++)
+        for (size_t i = 0; i < p->n_contenders; i++) {
+            const acre_contender *c = &p->contender[i];
+            if (c->family != ACRE_FAMILY_ACRE || c->flags & ACRE_CONCURRENT ||
+                !plan_is_first_of_name(p, i))
+                continue;
+            const json_t *trace = json_array_get(p->traces, n > wanted ? t * n / wanted : t);
+            plan_alone(p, plan_cell(p, "safety", c->name, trace, plan_amount_of(p)->safety_ms));
+        }
+}
+
 /* References need no room, and a second series shows the same. */
 static void plan_fit(plan *p)
 {
@@ -425,6 +443,7 @@ static int plan_make(plan *p)
     if (e)
         return e;
     plan_live_cost(p);
+    plan_safety(p);
     plan_fit(p);
     plan_timeline(p);
     return plan_write(p);

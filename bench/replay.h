@@ -157,6 +157,32 @@ typedef struct acre_timeline {
 int acre_replay_timeline(const acre_image *m, const acre_contender *c, uint64_t budget_ns,
                          acre_timeline *out);
 
+/* Measuring what lock and journal cost --------------------------------------------------------- */
+
+enum {
+    ACRE_SAFETY_BARE,        /* no lock, no journal */
+    ACRE_SAFETY_JOURNAL,     /* the journal alone */
+    ACRE_SAFETY_SPIN,        /* spin lock and journal */
+    ACRE_SAFETY_ROBUST,      /* robust lock and journal */
+    ACRE_SAFETY_ROBUST_ONLY, /* robust lock without journal */
+    ACRE_SAFETY_STEPS
+};
+enum { ACRE_SAFETY_ROUNDS = 12 };
+
+typedef struct acre_safety {
+    enum acre_replay_status status;
+    double ns[ACRE_SAFETY_STEPS]; /* per operation, warm, the least of the rounds */
+    unsigned rounds;              /* whole ones that were done */
+} acre_safety;
+
+/* "bare", "journal", …: names in results; NULL: past the end. */
+const char *acre_safety_step_name(size_t step);
+
+/* All steps of one of acre's algorithms (its other options are kept), taking turns.  0; ENOTSUP: no
+ * algorithm of acre's; or why a heap could not be made. */
+int acre_replay_safety(const acre_image *m, const acre_contender *c, uint64_t budget_ns,
+                       acre_safety *out);
+
 /* Measuring the cost of having many blocks ----------------------------------------------------- */
 
 typedef struct acre_live_cost {

@@ -137,6 +137,8 @@ static void html_traces(FILE *out, const report_model *m)
     html_table(out, m, "Memory by trace", acre__report_table_memory);
     if (m->n_live_costs)
         html_table(out, m, "Cost by live blocks", acre__report_table_growth);
+    if (m->n_safeties)
+        html_table(out, m, "What safety costs", acre__report_table_safety);
     fputs("</section>\n<section id=\"harness\">\n<h2>What the harness costs</h2>\n"
           "<p>Every time above is gross: it includes walking the trace. <i>Net</i> columns take "
           "off the empty replay of the same trace in the same block.</p>\n", out);

@@ -324,6 +324,23 @@ static int load_live_cost(report_model *m, const load_line *line)
     return 0;
 }
 
+static int load_safety(report_model *m, const load_line *line)
+{
+    report_safety s = {0}, *slot;
+    int error = load_names(m, line, &s.algorithm, &s.trace);
+
+    if (!error)
+        error = load_status(line, &s.status);
+    for (size_t i = 0; i < ACRE_SAFETY_STEPS && !error; i++)
+        error = load_number(line, acre_safety_step_name(i), s.status != REPORT_OK, &s.ns[i]);
+    if (error)
+        return error;
+    if (!(slot = load_append(&m->safety, &m->n_safeties, sizeof *slot)))
+        return ENOMEM;
+    *slot = s;
+    return 0;
+}
+
 static int load_kind(report_model *m, load_pending *pending, const load_line *line)
 {
     static const struct {
@@ -332,6 +349,7 @@ static int load_kind(report_model *m, load_pending *pending, const load_line *li
     } table[] = {
         {"run", load_run}, {"contender", load_contender}, {"skipped", load_skipped},
         {"trace", load_trace_line}, {"timeline", load_timeline}, {"live_cost", load_live_cost},
+        {"safety", load_safety},
     };
     const char *kind;
     int error = load_string(line, "kind", &kind);
@@ -535,6 +553,7 @@ void acre__report_release(report_model *m)
     free(m->trace);
     free(m->cell);
     load_release_live_costs(m);
+    free(m->safety);
     free(m->rank);
     free(m->original);
     json_decref(m->run);

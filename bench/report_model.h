@@ -6,6 +6,7 @@
 #ifndef ACRE_BENCH_REPORT_MODEL_H
 #define ACRE_BENCH_REPORT_MODEL_H
 
+#include "bench/replay.h"
 #include "bench/report_page.h"
 
 #include <stdbool.h>
@@ -83,6 +84,13 @@ typedef struct report_live_cost {
     enum report_status status;
 } report_live_cost;
 
+/* One algorithm's steps from bare to safe on one trace (bench/replay.h). */
+typedef struct report_safety {
+    size_t algorithm, trace;
+    double ns[ACRE_SAFETY_STEPS];
+    enum report_status status;
+} report_safety;
+
 /* An algorithm of acre beside Boost's of the same name, on the traces that both finished. */
 typedef struct report_original {
     size_t algorithm, boost;
@@ -101,7 +109,8 @@ typedef struct report_model {
     report_cell      *cell;             /* algorithm-major */
     report_timeline  *timeline;
     report_live_cost *live_cost;
-    size_t n_algorithms, n_traces, n_timelines, n_live_costs;
+    report_safety    *safety;
+    size_t n_algorithms, n_traces, n_timelines, n_live_costs, n_safeties;
     /* Aggregates: */
     size_t  reference;                  /* index, or SIZE_MAX */
     size_t *rank, n_ranked;             /* algorithms by warm ratio; those with all traces first */
@@ -169,6 +178,10 @@ void acre__report_table_growth(FILE *out, const report_model *m);
 /* report_crash.c: `file`, or (NULL) DIR/../crash.json if that is there; the page's section. */
 int  acre__report_load_crash(report_model *m, const char *file);
 void acre__report_crash(FILE *out, const report_model *m);
+
+/* report_safety.c: what lock and journal cost. */
+int  acre__report_write_safety(const report_model *m);              /* DIR/data/safety.dat */
+void acre__report_table_safety(FILE *out, const report_model *m);
 
 /* report_html.c, report_text.c */
 int  acre__report_write_html(const report_model *m);

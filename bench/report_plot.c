@@ -31,6 +31,9 @@ const report_picture acre__report_pictures[] = {
      "names the theory, and the dashed line is it: a shape put through the first two points. A line "
      "that leaves its theory to the right of a few thousand blocks misses caches. A cross at the top: "
      "with so many blocks it could not reach its steady state in time."},
+    {"safety", "What safety costs",
+     "From the bare algorithm to one that survives any death: the undo journal, then the spin lock, then "
+     "the robust lock in its place. All steps take turns in one process; means over several traces."},
     {"cold-warm", "First pass and later passes",
      "The filled mark is a warm pass, the ring the first one, when pages are fresh and caches are "
      "empty. A long line means that short-lived processes pay much more than the warm ranking "
