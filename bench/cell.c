@@ -194,6 +194,26 @@ static int cell_live_cost(cell *c, const acre_image *m, json_t *o)
     return 0;
 }
 
+static int cell_latency(cell *c, const acre_image *m, json_t *o)
+{
+    static const char *const point[ACRE_LATENCY_POINTS] = {"p50", "p99", "p99_9", "p99_99", "max"};
+    acre_latency l;
+    char key[40];
+    int e = acre_replay_latency(m, &c->contender, cell_budget_ns(c), &l);
+    if (e)
+        return cell_cannot(c, e);
+    cell_set_status(o, l.status);
+    for (int i = 0; i < ACRE_LATENCY_POINTS && l.status == ACRE_REPLAY_OK; i++) {
+        snprintf(key, sizeof key, "latency_%s", point[i]);
+        json_object_set_new(o, key, json_real(l.measured[i]));
+        snprintf(key, sizeof key, "latency_least_%s", point[i]);
+        json_object_set_new(o, key, json_real(l.least[i]));
+    }
+    cell_set_real(o, "latency_clock_ns", l.clock_ns);
+    cell_set_integer(o, "latency_passes", l.passes);
+    return 0;
+}
+
 static int cell_safety(cell *c, const acre_image *m, json_t *o)
 {
     acre_safety s;
@@ -218,6 +238,7 @@ static const struct {
     {"replay", cell_replay, 1},       {"fit", cell_fit, 1},
     {"verify", cell_verify, 1},       {"timeline", cell_timeline, 1},
     {"live_cost", cell_live_cost, 0}, {"safety", cell_safety, 1},
+    {"latency", cell_latency, 1},
 };
 enum { CELL_ENGINES = sizeof cell_engines / sizeof *cell_engines };
 

@@ -4,7 +4,7 @@
  * A cell is self-contained: `acre cell` runs it anywhere (this machine's worker processes, GNU
  * parallel, a Slurm array), in a fresh process, and its result appears whole or not at all.
  *
- *     engine     "replay", "fit", "verify", "timeline", "safety" or "live_cost"
+ *     engine     "replay", "fit", "verify", "timeline", "safety", "latency" or "live_cost"
  *     algorithm  a contender
  *     trace      name for results;  file: of the trace;  max_ops: cut after so many (0 = not)
  *     image      of the trace, if made already, else it is made for this cell

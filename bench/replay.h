@@ -157,6 +157,22 @@ typedef struct acre_timeline {
 int acre_replay_timeline(const acre_image *m, const acre_contender *c, uint64_t budget_ns,
                          acre_timeline *out);
 
+/* Measuring single operations ------------------------------------------------------------------ */
+
+enum { ACRE_LATENCY_POINTS = 5, ACRE_LATENCY_PASSES = 7 };
+
+typedef struct acre_latency {
+    enum acre_replay_status status;
+    double measured[ACRE_LATENCY_POINTS]; /* ns: p50, p99, p99.9, p99.99, max; of one warm pass */
+    double least[ACRE_LATENCY_POINTS];    /* of each operation's least over all warm passes */
+    double clock_ns;                      /* what reading the clock cost; taken off already */
+    unsigned passes;
+} acre_latency;
+
+/* 0, or why the heap could not be made.  All numbers are 0 unless status is ok. */
+int acre_replay_latency(const acre_image *m, const acre_contender *c, uint64_t budget_ns,
+                        acre_latency *out);
+
 /* Measuring what lock and journal cost --------------------------------------------------------- */
 
 enum {

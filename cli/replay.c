@@ -31,6 +31,7 @@ enum {
     REPLAY_BUDGET,
     REPLAY_FIT,
     REPLAY_VERIFY,
+    REPLAY_LATENCY,
     REPLAY_JSON,
     REPLAY_THREADS,
     REPLAY_PROCS
@@ -50,6 +51,10 @@ static const struct argp_option replay_options[] = {
      0},
     {"verify", REPLAY_VERIFY, NULL, 0,
      "Fill every block and check contents, alignment and overlap; exit status 1 if it fails", 0},
+    {"latency", REPLAY_LATENCY, NULL, 0,
+     "Time single operations (to the JSON): p50, p99, p99.9, p99.99, max in ns of a warm pass, and of each "
+     "operation's least over 7 passes, which other processes do not disturb",
+     0},
     {"budget", REPLAY_BUDGET, "SECONDS", 0, "Stop each measurement after this time (default 60)",
      0},
     {"json", REPLAY_JSON, NULL, 0, "One JSON object a run", 0},
@@ -60,7 +65,7 @@ typedef struct replay_args {
     unsigned repeat, warm;
     const char *touch;
     double budget;
-    bool fit, verify, json;
+    bool fit, verify, latency, json;
     char **traces;
     int n_traces;
     char image[64];
@@ -116,6 +121,9 @@ static error_t replay_option(int key, char *arg, struct argp_state *state)
         break;
     case REPLAY_VERIFY:
         a->verify = true;
+        break;
+    case REPLAY_LATENCY:
+        a->latency = true;
         break;
     case REPLAY_JSON:
         a->json = true;
@@ -229,6 +237,8 @@ static int replay_one(replay_args *a, const char *algorithm, const char *file, d
     json_object_set_new(run, "harness_ns_per_op_cold", json_real(harness_cold));
     if (!e && a->fit && !replay_is_reference(algorithm))
         e = replay_cell(a, run, "fit", algorithm, file);
+    if (!e && a->latency)
+        e = replay_cell(a, run, "latency", algorithm, file);
     if (!e && a->verify)
         e = replay_cell(a, run, "verify", algorithm, file);
     if (!e)
