@@ -194,6 +194,14 @@ static int cell_live_cost(cell *c, const acre_image *m, json_t *o)
     return 0;
 }
 
+static json_t *cell_reals(const double *x, size_t n)
+{
+    json_t *a = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(a, json_real(x[i]));
+    return a;
+}
+
 static int cell_latency(cell *c, const acre_image *m, json_t *o)
 {
     static const char *const point[ACRE_LATENCY_POINTS] = {"p50", "p99", "p99_9", "p99_99", "max"};
@@ -209,6 +217,9 @@ static int cell_latency(cell *c, const acre_image *m, json_t *o)
         snprintf(key, sizeof key, "latency_least_%s", point[i]);
         json_object_set_new(o, key, json_real(l.least[i]));
     }
+    json_object_set_new(o, "tail", cell_reals(l.tail, l.points));
+    json_object_set_new(o, "measured", cell_reals(l.curve_measured, l.points));
+    json_object_set_new(o, "least", cell_reals(l.curve_least, l.points));
     cell_set_real(o, "latency_clock_ns", l.clock_ns);
     cell_set_integer(o, "latency_passes", l.passes);
     return 0;

@@ -336,6 +336,15 @@ static void plan_safety(plan *p)
         }
 }
 
+/* On the timeline's trace, of each algorithm itself. */
+static void plan_latency(plan *p, const json_t *trace)
+{
+    char spec[ACRE_SPEC_MAX];
+    for (size_t i = 0; i < p->n_contenders && trace; i++)
+        if (plan_bare(p, i, spec))
+            plan_alone(p, plan_cell(p, "latency", spec, trace, plan_amount_of(p)->timeline_ms));
+}
+
 /* References need no room, and a second series shows the same. */
 static void plan_fit(plan *p)
 {
@@ -358,6 +367,7 @@ static void plan_timeline(plan *p)
     for (size_t i = 0; i < p->n_contenders && trace; i++)
         if (plan_is_plain(&p->contender[i]) && p->contender[i].family != ACRE_FAMILY_REFERENCE)
             plan_cell(p, "timeline", p->contender[i].spec, trace, plan_amount_of(p)->timeline_ms);
+    plan_latency(p, trace);
 }
 
 /* The directory ------------------------------------------------------------------------------ */

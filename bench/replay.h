@@ -159,12 +159,15 @@ int acre_replay_timeline(const acre_image *m, const acre_contender *c, uint64_t 
 
 /* Measuring single operations ------------------------------------------------------------------ */
 
-enum { ACRE_LATENCY_POINTS = 5, ACRE_LATENCY_PASSES = 7 };
+enum { ACRE_LATENCY_POINTS = 5, ACRE_LATENCY_PASSES = 7, ACRE_LATENCY_CURVE = 23 };
 
 typedef struct acre_latency {
     enum acre_replay_status status;
     double measured[ACRE_LATENCY_POINTS]; /* ns: p50, p99, p99.9, p99.99, max; of one warm pass */
     double least[ACRE_LATENCY_POINTS];    /* of each operation's least over all warm passes */
+    /* The part of operations that takes longer than curve_…: 1, 0.5, 0.2, 0.1, 0.05, …; the worst last. */
+    double tail[ACRE_LATENCY_CURVE], curve_measured[ACRE_LATENCY_CURVE], curve_least[ACRE_LATENCY_CURVE];
+    size_t points;
     double clock_ns;                      /* what reading the clock cost; taken off already */
     unsigned passes;
 } acre_latency;

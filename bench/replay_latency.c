@@ -13,6 +13,7 @@
 #include "bench/lab.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 #ifdef __x86_64__
@@ -136,6 +137,18 @@ static void latency_fill(latency *l, acre_latency *out)
         out->least[i] = latency_at(l->least, l->n, tail[i], overhead, rate);
     }
     out->clock_ns = overhead / rate;
+    for (int i = 0; i < ACRE_LATENCY_CURVE; i++) {
+        static const double part[] = {1, 0.5, 0.2};
+        double t = part[i % 3] * pow(10, -(i / 3));
+        bool last = t * (double)l->n < 2 || i == ACRE_LATENCY_CURVE - 1;
+        t = last ? 0 : t;
+        out->tail[i] = last ? 1.0 / (double)l->n : t; /* the worst is one of n */
+        out->curve_measured[i] = latency_at(l->last, l->n, t, overhead, rate);
+        out->curve_least[i] = latency_at(l->least, l->n, t, overhead, rate);
+        out->points = (size_t)i + 1;
+        if (last)
+            break;
+    }
 }
 
 static void latency_run(latency *l, acre_latency *out)

@@ -324,6 +324,25 @@ static int load_live_cost(report_model *m, const load_line *line)
     return 0;
 }
 
+/* What did not finish says nothing. */
+static int load_latency(report_model *m, const load_line *line)
+{
+    report_latency l = {0}, *slot;
+    enum report_status status;
+    int error = load_names(m, line, &l.algorithm, &l.trace);
+
+    if (error || (error = load_status(line, &status)) || status != REPORT_OK)
+        return error;
+    l.n = json_array_size(json_object_get(line->object, "tail"));
+    if (!(slot = load_append(&m->latency, &m->n_latencies, sizeof *slot)))
+        return ENOMEM;
+    *slot = l;
+    if ((error = load_numbers(line, "tail", &slot->tail, l.n)) ||
+        (error = load_numbers(line, "measured", &slot->measured, l.n)))
+        return error;
+    return load_numbers(line, "least", &slot->least, l.n);
+}
+
 static int load_safety(report_model *m, const load_line *line)
 {
     report_safety s = {0}, *slot;
@@ -349,7 +368,7 @@ static int load_kind(report_model *m, load_pending *pending, const load_line *li
     } table[] = {
         {"run", load_run}, {"contender", load_contender}, {"skipped", load_skipped},
         {"trace", load_trace_line}, {"timeline", load_timeline}, {"live_cost", load_live_cost},
-        {"safety", load_safety},
+        {"safety", load_safety}, {"latency", load_latency},
     };
     const char *kind;
     int error = load_string(line, "kind", &kind);
@@ -554,6 +573,12 @@ void acre__report_release(report_model *m)
     free(m->cell);
     load_release_live_costs(m);
     free(m->safety);
+    for (size_t i = 0; i < m->n_latencies; i++) {
+        free(m->latency[i].tail);
+        free(m->latency[i].measured);
+        free(m->latency[i].least);
+    }
+    free(m->latency);
     free(m->rank);
     free(m->original);
     json_decref(m->run);

@@ -84,6 +84,12 @@ typedef struct report_live_cost {
     enum report_status status;
 } report_live_cost;
 
+/* How many operations of a trace take longer than so many ns; the last point is the worst. */
+typedef struct report_latency {
+    size_t algorithm, trace, n;
+    double *tail, *measured, *least;
+} report_latency;
+
 /* One algorithm's steps from bare to safe on one trace (bench/replay.h). */
 typedef struct report_safety {
     size_t algorithm, trace;
@@ -110,6 +116,8 @@ typedef struct report_model {
     report_timeline  *timeline;
     report_live_cost *live_cost;
     report_safety    *safety;
+    report_latency   *latency;
+    size_t n_latencies;
     size_t n_algorithms, n_traces, n_timelines, n_live_costs, n_safeties;
     /* Aggregates: */
     size_t  reference;                  /* index, or SIZE_MAX */
@@ -178,6 +186,10 @@ void acre__report_table_growth(FILE *out, const report_model *m);
 /* report_crash.c: `file`, or (NULL) DIR/../crash.json if that is there; the page's section. */
 int  acre__report_load_crash(report_model *m, const char *file);
 void acre__report_crash(FILE *out, const report_model *m);
+
+/* report_latency.c: single operations. */
+int  acre__report_write_latency(const report_model *m);             /* DIR/data/latency.dat */
+void acre__report_table_latency(FILE *out, const report_model *m);
 
 /* report_safety.c: what lock and journal cost. */
 int  acre__report_write_safety(const report_model *m);              /* DIR/data/safety.dat */

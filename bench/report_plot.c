@@ -31,6 +31,10 @@ const report_picture acre__report_pictures[] = {
      "names the theory, and the dashed line is it: a shape put through the first two points. A line "
      "that leaves its theory to the right of a few thousand blocks misses caches. A cross at the top: "
      "with so many blocks it could not reach its steady state in time."},
+    {"latency", "The slowest operations",
+     "How many operations take longer than so long, without lock and journal. The line takes of each "
+     "operation its least over seven passes: what the algorithm itself needs; dotted is one pass as "
+     "measured, with interrupts and other processes. The end of a line is the worst operation."},
     {"safety", "What safety costs",
      "From the bare algorithm to one that survives any death: the undo journal, then the spin lock, then "
      "the robust lock in its place. All steps take turns in one process; means over several traces."},
