@@ -50,6 +50,14 @@ int acre_alloc_into(acre_heap *h, acre_off *slot, size_t size)
     return e;
 }
 
+/* What a damaged slot names instead of a block is not free()'s to judge if it lies outside the region:
+ * NULL.  Needs the region's size. */
+static void *publish_block(const acre_heap *h, acre_off slot)
+{
+    uint64_t at = slot - (uint64_t)(h->region.base - h->segment);
+    return at < h->region.size && at % ACRE_ALIGN_MIN == 0 ? h->region.base + at : NULL;
+}
+
 /* ---- many ---- */
 
 /* What was noted behind the batch entry is final. */
@@ -61,16 +69,15 @@ static void publish_commit_step(acre_heap *h)
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
-/* Empty the slots, which hold 0 or a block's offset, and free what they name.  What a damaged image
- * names instead is not free()'s to judge if it lies outside the region. */
+/* Empty the slots, which hold 0 or a block's offset, and free what they name. */
 void acre__publish_undo(acre_heap *h, acre_off *slot, uint64_t n)
 {
     for (; n--; slot++) {
-        char *p = h->segment + *slot;
+        void *p = publish_block(h, *slot);
         if (!*slot)
             continue;
         acre_set64(&h->region, slot, 0);
-        if ((uint64_t)(p - h->region.base) < h->region.size && (uintptr_t)p % ACRE_ALIGN_MIN == 0)
+        if (p)
             h->algorithm->free(&h->region, p);
         publish_commit_step(h);
     }
@@ -140,8 +147,9 @@ static void publish_note_contents(acre_heap *h, void *p)
 
 static int publish_free(acre_heap *h, acre_off *slot)
 {
-    void *p = h->segment + *slot;
-    if (acre_usable_size(h, p) == 0)
+    acre__heap_measure(h);
+    void *p = publish_block(h, *slot);
+    if (!p || acre_usable_size(h, p) == 0)
         return ACRE_EINVALID;
     publish_note_contents(h, p);
     acre_set64(&h->region, slot, 0);

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LAB_BOARD = 4096, LAB_VIOLATED = 88, LAB_PATIENCE_MS = 5000 };
+enum { LAB_BOARD = 4096, LAB_VIOLATED = 88, LAB_PATIENCE_MS = 20000 };
 _Static_assert(sizeof(lab_board) <= LAB_BOARD, "one page");
 
 lab_board *lab_now;

@@ -77,7 +77,7 @@ typedef struct lab_scenario {
     void (*peer)(void *shared);   /* what must be possible while the victim stands still */
     int (*verify)(void *shared);  /* the survivor; LAB_BEFORE … */
     unsigned flags;
-    unsigned patience_ms; /* then it hangs; 0: 5 s */
+    unsigned patience_ms; /* then it hangs; 0: 20 s */
     unsigned stride;      /* every so many instructions; 0: each */
     size_t size;          /* of the shared memory that is used; 0: 8 KiB */
 } lab_scenario;

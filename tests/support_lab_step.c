@@ -34,7 +34,9 @@ enum {
     STEP_PAIRS = 30,
     STEP_CHANGES = 256,
     STEP_SPIN = 500,
-    STEP_ALL = 50 /* times as many, with ACRE_ALL_STEPS */
+    STEP_NAPS = 10000, /* so far, and never found asleep: its naps are shorter than our turns */
+    STEP_ASLEEP = 3,   /* looks before the victim's state is read: that is slow */
+    STEP_ALL = 50      /* times as many, with ACRE_ALL_STEPS */
 };
 
 /* Where a victim is killed: after so many instructions; or after so many that changed the shared
@@ -119,7 +121,7 @@ static bool step_stopped(pid_t victim, step_run *r)
         ACRE_CHECK(got >= 0, "%s", strerror(errno));
         if (got == victim)
             break;
-        if (i > 20 && lab_process_state(victim) == 'S')
+        if (i >= STEP_ASLEEP && lab_process_state(victim) == 'S')
             return false;
         sched_yield();
     }
@@ -234,7 +236,7 @@ static pid_t step_to(step_run *r, const step_aim *aim, size_t *done)
     while (!step_there(&w, aim) && !lab_now->over &&
            step_one(r, victim, w.done + 1 == aim->instructions)) {
         step_count(r, &w);
-        if (r->s->flags & LAB_SPINS && w.done == STEP_SPIN)
+        if (w.done == (r->s->flags & LAB_SPINS ? STEP_SPIN : STEP_NAPS))
             step_go(r);
     }
     ACRE_CHECK(w.done < STEP_LONGEST);
