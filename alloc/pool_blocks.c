@@ -2,6 +2,7 @@
 /* pool_blocks.c: pool blocks as a whole: their lists, making and giving them back, the map; and the
  * blocks that stand alone («direct»).  The picture and the invariants are in pool_heap.h. */
 #include "alloc/pool_heap.h"
+#include "sync/bug.h"
 
 #include <string.h>
 
@@ -59,7 +60,7 @@ static void pool_serve(const acre_region *r, pool_class *c, uint32_t frame)
 /* Another block serves: of those with the fewest free nodes.  False: there is none. */
 bool acre__pool_refill(const acre_region *r, pool_class *c)
 {
-    for (uint32_t i = 0; i < POOL_LISTS; i++)
+    for (uint32_t i = ACRE_BUG_IS(51) ? 2 : 0; i < POOL_LISTS; i++)
         if (c->list[i]) {
             acre_set64(r, &pool_at(r, c->list[i])->free, pool_at(r, c->list[i])->free); /* begun */
             pool_serve(r, c, c->list[i]);
@@ -76,6 +77,8 @@ static void pool_map_note(const acre_region *r, uint32_t frame, uint8_t byte)
     uint8_t *at = pool_map(r, frame);
     uint32_t *word = (uint32_t *)((uintptr_t)at & ~(uintptr_t)3), value = *word;
     memcpy((char *)&value + (at - (uint8_t *)word), &byte, 1);
+    if (ACRE_BUG_IS(50))
+        *word = value;
     acre_set32(r, word, value);
 }
 
@@ -83,7 +86,7 @@ static void pool_map_mark(const acre_region *r, uint32_t frame, const pool_class
 {
     uint32_t class = (uint32_t)(c - pool_of(r)->class);
     pool_map_note(r, frame, on ? (uint8_t)(POOL_START | class) : 0);
-    for (uint32_t i = 1; i < c->frames; i++)
+    for (uint32_t i = 1; i + ACRE_BUG_IS(52) < c->frames; i++)
         *pool_map(r, frame + i) = on ? (uint8_t)i : 0;
 }
 
@@ -167,7 +170,7 @@ size_t acre__pool_block_free(acre_region *r, uint32_t frame)
     else
         pool_leave(r, c, frame);
     c->blocks--;
-    c->free -= c->nodes;
+    c->free -= c->nodes - ACRE_BUG_IS(53);
     p->taken -= units;
     acre__rbtree_best_fit.free(r, b);
     return units * RB_UNIT;
