@@ -29,21 +29,6 @@ static void adaptive_init(acre_region *r, size_t size, const acre_heap_options *
     acre__pool_init(r, size, o, true);
 }
 
-/* Compiled with and without a journal, as rbtree_best_fit's. */
-static void *adaptive_alloc(acre_region *r, size_t size, size_t align)
-{
-    if (r->journal)
-        return pool_alloc(r, size, align);
-    return pool_alloc(&(acre_region){.base = r->base}, size, align);
-}
-
-static int adaptive_free(acre_region *r, void *p)
-{
-    if (r->journal)
-        return pool_free(r, p, true);
-    return pool_free(&(acre_region){.base = r->base}, p, true);
-}
-
 extern const acre_algorithm acre__adaptive_pools;
 const acre_algorithm acre__adaptive_pools = {
     .name = "adaptive_pools",
@@ -58,8 +43,8 @@ const acre_algorithm acre__adaptive_pools = {
     .growth = ACRE_GROWTH_CONSTANT,
     .params = adaptive_params,
     .init = adaptive_init,
-    .alloc = adaptive_alloc,
-    .free = adaptive_free,
+    .alloc = acre__pool_alloc,
+    .free = acre__pool_free,
     .usable = acre__pool_usable,
     .check = acre__pool_check,
     .walk = acre__pool_walk,

@@ -11,7 +11,8 @@
 void acre__pool_enter(const acre_region *r, pool_class *c, uint32_t frame)
 {
     pool_block *b = pool_at(r, frame);
-    uint32_t i = pool_list_of(b->count, c->nodes, pool_of(r)->adaptive);
+    uint32_t count = pool_count(b), i = pool_list_of(count, c->nodes, pool_of(r)->adaptive);
+    b->left = pool_left(count, c->nodes, pool_of(r)->adaptive) & 0xff;
     if (i == POOL_NONE)
         return;
     c->empty += i == POOL_EMPTY;
@@ -22,10 +23,11 @@ void acre__pool_enter(const acre_region *r, pool_class *c, uint32_t frame)
     c->list[i] = frame;
 }
 
-static void pool_leave(const acre_region *r, pool_class *c, uint32_t frame)
+/* It was put into its list with this many free nodes, or with less that mean the same list. */
+static void pool_leave(const acre_region *r, pool_class *c, uint32_t frame, uint32_t count)
 {
     const pool_block *b = pool_at(r, frame);
-    uint32_t i = pool_list_of(b->count, c->nodes, pool_of(r)->adaptive);
+    uint32_t i = pool_list_of(count, c->nodes, pool_of(r)->adaptive);
     if (i == POOL_NONE)
         return;
     c->empty -= i == POOL_EMPTY;
@@ -37,24 +39,17 @@ static void pool_leave(const acre_region *r, pool_class *c, uint32_t frame)
         c->list[i] = b->next;
 }
 
-void acre__pool_recount(const acre_region *r, pool_class *c, uint32_t frame, uint32_t count)
-{
-    pool_leave(r, c, frame);
-    pool_at(r, frame)->count = count & POOL_NODES;
-    acre__pool_enter(r, c, frame);
-}
-
 /* The block that serves stays outside the lists until it is full and another is needed: freeing and
- * allocating by turns then moves nothing. */
+ * allocating by turns then moves nothing.  The one before is full. */
 static void pool_serve(const acre_region *r, pool_class *c, uint32_t frame)
 {
-    if (c->current)
-        pool_at(r, c->current)->serves = 0;
-    c->current = frame;
-    if (!frame)
-        return;
-    pool_leave(r, c, frame);
-    pool_at(r, frame)->serves = 1;
+    pool_block *b = pool_at(r, frame);
+    uint32_t count = pool_count(b);
+    if (pool_serving(c))
+        pool_at(r, pool_serving(c))->left = 1;
+    pool_leave(r, c, frame, count);
+    b->left = (c->nodes - count) & 0xff;
+    c->current = (uint64_t)frame * POOL_FRAME;
 }
 
 /* Another block serves: of those with the fewest free nodes.  False: there is none. */
@@ -99,15 +94,15 @@ static uint64_t pool_units(size_t usable)
 static bool pool_map_cover(acre_region *r, uint32_t frame)
 {
     pools *p = pool_of(r);
-    uint32_t k = 25 - (uint32_t)__builtin_clz(frame + POOL_CHUNK);
-    if (p->chunk[k])
+    uint64_t k = pool_chunk_of(frame);
+    if (p->map[k])
         return true;
     size_t bytes = (size_t)POOL_CHUNK << k;
     void *at = acre__rbtree_best_fit.alloc(r, bytes, ACRE_ALIGN_MIN);
     if (!at)
         return false;
     memset(at, 0, bytes);
-    acre_set32(r, &p->chunk[k], (uint32_t)(((char *)at - r->base) / RB_UNIT));
+    acre_set64(r, &p->map[k], (uint64_t)((char *)at - r->base) - pool_chunk_first(k) + 1);
     p->taken += pool_units(acre__rbtree_best_fit.usable(r, at));
     return true;
 }
@@ -122,12 +117,12 @@ static void pool_note_chunk(const acre_region *r, uint64_t *at)
 bool acre__pool_chunk_free(acre_region *r, uint32_t k)
 {
     pools *p = pool_of(r);
-    char *at = r->base + (uint64_t)p->chunk[k] * RB_UNIT;
+    char *at = r->base + pool_chunk_at(p, k);
     size_t bytes = (size_t)POOL_CHUNK << k;
-    if (!p->chunk[k] || at[0] || memcmp(at, at + 1, bytes - 1) != 0)
+    if (!p->map[k] || at[0] || memcmp(at, at + 1, bytes - 1) != 0)
         return false;
     pool_note_chunk(r, (uint64_t *)(void *)at);
-    acre_set32(r, &p->chunk[k], 0);
+    acre_set64(r, &p->map[k], 0);
     p->taken -= pool_units(acre__rbtree_best_fit.usable(r, at));
     return acre__rbtree_best_fit.free(r, at) == 0;
 }
@@ -148,8 +143,7 @@ uint32_t acre__pool_block_new(acre_region *r, uint32_t class)
         return 0;
     }
     pool_map_mark(r, frame, c, true);
-    *b = (pool_block){
-        .free = pool_full_mask(c), .count = c->nodes & POOL_NODES, .class = class & 63};
+    *b = (pool_block){.free = pool_full_mask(c), .class = class & 63};
     p->taken += pool_units(acre__rbtree_best_fit.usable(r, b));
     c->blocks++;
     c->free += c->nodes;
@@ -165,10 +159,10 @@ size_t acre__pool_block_free(acre_region *r, uint32_t frame)
     uint64_t units = pool_units(acre__rbtree_best_fit.usable(r, b));
     acre_set64(r, &b->free, b->free); /* links will lie over it */
     pool_map_mark(r, frame, c, false);
-    if (b->serves)
-        pool_serve(r, c, 0);
+    if (pool_serving(c) == frame)
+        c->current = POOL_NO_BLOCK;
     else
-        pool_leave(r, c, frame);
+        pool_leave(r, c, frame, pool_count(b));
     c->blocks--;
     c->free -= c->nodes - ACRE_BUG_IS(53);
     p->taken -= units;
@@ -179,33 +173,40 @@ size_t acre__pool_block_free(acre_region *r, uint32_t frame)
 /* Is the block that serves wholly free? */
 static bool pool_idle(const acre_region *r, const pool_class *c)
 {
-    return c->current && pool_at(r, c->current)->count == c->nodes;
+    return pool_serving(c) && pool_at(r, pool_serving(c))->left == 0;
 }
 
-/* Frame's block has become wholly free: is that one too many? */
-void acre__pool_surplus(acre_region *r, pool_class *c, uint32_t frame)
+/* A node of the block was freed and left is 0: its list turns, or it is wholly free and may be one
+ * too many. */
+int acre__pool_turn(acre_region *r, const pool_block *b)
 {
-    if (c->empty + pool_idle(r, c) > pool_of(r)->keep)
+    pools *p = pool_of(r);
+    pool_class *c = &p->class[b->class];
+    uint32_t count = pool_count(b), frame = (uint32_t)(((char *)b - r->base) / POOL_FRAME);
+    if (pool_serving(c) != frame) {
+        pool_leave(r, c, frame, count - 1);
+        acre__pool_enter(r, c, frame);
+    }
+    if (count == c->nodes && c->empty + pool_idle(r, c) > p->keep)
         acre__pool_block_free(r, c->empty ? c->list[POOL_EMPTY] : frame);
+    return 0;
 }
 
 /* A wholly free block of the class; 0: there is none. */
 uint32_t acre__pool_spare(const acre_region *r, const pool_class *c)
 {
-    return c->empty ? c->list[POOL_EMPTY] : pool_idle(r, c) ? c->current : 0;
+    return c->empty ? c->list[POOL_EMPTY] : pool_idle(r, c) ? pool_serving(c) : 0;
 }
 
 /* ---- blocks that stand alone ---- */
 
-/* Is p the start of pools or of a chunk of the map, which are nobody's to free? */
-bool acre__pool_reserved(const acre_region *r, const void *p)
+/* Is p, a used block of the rb heap, pools or a chunk of the map, which are nobody's to free?  Its size
+ * tells which chunk it can only be. */
+bool acre__pool_reserved(const acre_region *r, const void *p, size_t usable)
 {
-    const pools *all = pool_of(r);
-    uint64_t unit = (uint64_t)((const char *)p - r->base) / RB_UNIT;
-    bool is = unit == POOL_AT / RB_UNIT;
-    for (int k = 0; k < POOL_CHUNKS; k++)
-        is |= all->chunk[k] == unit;
-    return is;
+    uint64_t at = (uint64_t)((const char *)p - r->base);
+    uint32_t k = 57 - (uint32_t)__builtin_clzll(usable | POOL_CHUNK);
+    return at == POOL_AT || (k < POOL_CHUNKS && at == pool_chunk_at(pool_of(r), k));
 }
 
 /* usable is 8 more than a multiple of 16: requests of the class at hand and of the next larger one
@@ -242,7 +243,7 @@ void *acre__pool_alloc_direct(acre_region *r, size_t size, size_t align)
 int acre__pool_free_direct(acre_region *r, void *p)
 {
     size_t usable = acre__rbtree_best_fit.usable(r, p);
-    if (!usable || acre__pool_reserved(r, p))
+    if (!usable || acre__pool_reserved(r, p, usable))
         return ACRE_EINVALID;
     int e = acre__rbtree_best_fit.free(r, p);
     if (!e)
@@ -254,7 +255,7 @@ int acre__pool_free_direct(acre_region *r, void *p)
 static bool pool_earned(const pools *p, uint32_t class)
 {
     const pool_class *c = &p->class[class];
-    return c->blocks || c->direct + (class ? c[-1].direct : 0) >= c->least;
+    return c->blocks || c->direct + (class ? c[-1].direct : 0) >= 4u * c->nodes;
 }
 
 /* A node of the class, whichever block it is in. */

@@ -29,15 +29,11 @@ static bool pool_inside(const acre_region *r, uint64_t at, uint64_t bytes)
     return at <= r->size && bytes <= r->size - at;
 }
 
-static uint32_t pool_chunk_unit(const acre_region *r, uint32_t k)
-{
-    return *(const volatile uint32_t *)&pool_of(r)->chunk[k];
-}
-
-static uint32_t pool_chunk_at(const pools *p, uint64_t unit)
+/* The chunk that is at this offset; POOL_CHUNKS: none. */
+static uint32_t pool_chunk_found(const pools *p, uint64_t at)
 {
     uint32_t k = 0;
-    while (k < POOL_CHUNKS && p->chunk[k] != unit)
+    while (k < POOL_CHUNKS && pool_chunk_at(p, k) != at)
         k++;
     return k;
 }
@@ -56,7 +52,7 @@ static pool_kind pool_kind_of_block(const acre_region *r, const acre_block *b, u
     if (class >= p->classes || class >= ACRE_CLASSES)
         return POOL_WRONG;
     const pool_class *c = &p->class[class];
-    bool fits = (uint32_t)c->nodes * c->size * POOL_UNIT + POOL_UNIT <= b->size && c->size;
+    bool fits = (uint32_t)c->nodes * c->bytes + POOL_UNIT <= b->size && c->bytes;
     return fits && pool_sized(b->total, (uint64_t)c->frames * POOL_FRAME - RB_HEADER) ? POOL_BLOCK
                                                                                       : POOL_WRONG;
 }
@@ -68,7 +64,7 @@ static pool_kind pool_kind_of(const acre_region *r, const acre_block *b)
         return b->used && pool_sized(b->total, sizeof *p) ? POOL_POOLS : POOL_WRONG;
     if (!b->used)
         return POOL_DIRECT;
-    uint32_t k = pool_chunk_at(p, b->offset / RB_UNIT);
+    uint32_t k = pool_chunk_found(p, b->offset);
     if (k < POOL_CHUNKS)
         return pool_sized(b->total, (uint64_t)POOL_CHUNK << k) ? POOL_MAP : POOL_WRONG;
     uint8_t byte = b->offset % POOL_FRAME ? 0 : pool_map_safe(r, b->offset / POOL_FRAME);
@@ -88,7 +84,7 @@ static int pool_walk_nodes(const pool_walk *w, const acre_block *b)
     uint32_t frame = (uint32_t)(b->offset / POOL_FRAME);
     const pool_block *block = pool_at(w->r, frame);
     const pool_class *c = &pool_of(w->r)->class[pool_class_at(w->r, frame)];
-    uint64_t size = (uint64_t)c->size * POOL_UNIT;
+    uint64_t size = c->bytes;
     for (uint32_t i = 0; i < c->nodes; i++) {
         bool used = !(block->free >> (i & 63) & 1);
         int e = w->visit(w->arg, &(acre_block){b->offset + POOL_UNIT + i * size, size, size, used});
@@ -129,10 +125,10 @@ void acre__pool_stats(const acre_region *r, acre_stats *s)
     acre__rbtree_best_fit.stats(r, s);
     for (uint32_t i = 0; i < ACRE_CLASSES; i++) {
         const pool_class *c = &p->class[i];
-        nodes += (uint64_t)c->blocks * c->nodes * c->size;
-        s->free_bytes += (uint64_t)c->free * c->size * POOL_UNIT;
+        nodes += (uint64_t)c->blocks * c->nodes * c->bytes;
+        s->free_bytes += (uint64_t)c->free * c->bytes;
     }
-    s->overhead += (p->taken - nodes) * POOL_UNIT;
+    s->overhead += p->taken * POOL_UNIT - nodes;
 }
 
 static int pool_zero_block(void *arg, const acre_block *b)
@@ -160,7 +156,7 @@ typedef struct pool_found {
     uint64_t taken, starts, behind; /* units; pool blocks; frames behind their starts */
     uint32_t chunks;                /* bit k: chunk k is a used block */
     bool pools;
-    pool_class class[ACRE_CLASSES]; /* free, blocks, empty, direct */
+    pool_class class[ACRE_CLASSES]; /* current: it was met; free, blocks, empty, direct */
     uint64_t sum[ACRE_CLASSES];     /* marks of the blocks that must be listed */
     uint64_t listed[ACRE_CLASSES];  /* and how many they are */
 } pool_found;
@@ -178,8 +174,11 @@ static int pool_check_block(pool_found *f, const acre_block *b)
     uint32_t class = pool_class_at(f->r, frame);
     const pool_block *block = pool_at(f->r, frame);
     const pool_class *c = &pool_of(f->r)->class[class];
-    uint32_t count = (uint32_t)__builtin_popcountll(block->free);
-    if (block->free & ~pool_full_mask(c) || block->count != count || block->class != class)
+    uint32_t count = pool_count(block);
+    bool serves = c->current == b->offset;
+    uint32_t left = pool_left(count, c->nodes, pool_of(f->r)->adaptive);
+    if (block->free & ~pool_full_mask(c) || block->class != class ||
+        block->left != (serves ? c->nodes - count : left))
         return pool_fault(f, "P5", b->offset);
     for (uint32_t i = 1; i < c->frames; i++, f->behind++)
         if (pool_map_safe(f->r, frame + i) != i)
@@ -187,10 +186,8 @@ static int pool_check_block(pool_found *f, const acre_block *b)
     f->starts++;
     f->class[class].blocks++;
     f->class[class].free += count;
-    if (block->serves != (c->current == frame))
-        return pool_fault(f, "P6", b->offset);
-    f->class[class].current |= block->serves;
-    if (block->serves || !count)
+    f->class[class].current |= serves;
+    if (serves || !count)
         return 0;
     f->class[class].empty += count == c->nodes;
     f->sum[class] += pool_mark(frame);
@@ -214,7 +211,7 @@ static int pool_check_each(void *arg, const acre_block *b)
     f->taken += kind == POOL_DIRECT ? 0 : b->total / RB_UNIT;
     f->pools |= kind == POOL_POOLS;
     if (kind == POOL_MAP)
-        f->chunks |= 1u << pool_chunk_at(pool_of(f->r), b->offset / RB_UNIT);
+        f->chunks |= 1u << pool_chunk_found(pool_of(f->r), b->offset);
     if (kind == POOL_DIRECT)
         pool_found_direct(f, b);
     return kind == POOL_BLOCK ? pool_check_block(f, b) : 0;
@@ -224,7 +221,7 @@ static int pool_check_chunks(pool_found *f)
 {
     const pools *p = pool_of(f->r);
     for (uint32_t k = 0; k < POOL_CHUNKS; k++)
-        if ((p->chunk[k] != 0) != (f->chunks >> k & 1))
+        if ((p->map[k] != 0) != (f->chunks >> k & 1))
             return pool_fault(f, "P3", POOL_AT);
     return 0;
 }
@@ -242,7 +239,7 @@ static int pool_check_map(pool_found *f)
 {
     uint64_t starts = 0, behind = 0;
     for (uint32_t k = 0; k < POOL_CHUNKS; k++) {
-        uint64_t at = (uint64_t)pool_chunk_unit(f->r, k) * RB_UNIT, n = (uint64_t)POOL_CHUNK << k;
+        uint64_t at = pool_chunk_at(pool_of(f->r), k), n = (uint64_t)POOL_CHUNK << k;
         if (at && pool_inside(f->r, at, n))
             pool_count_map((uint8_t *)f->r->base + at, n, &starts, &behind);
     }
@@ -258,7 +255,7 @@ static int pool_check_list(pool_found *f, uint32_t class, uint32_t list, uint64_
             !pool_inside(f->r, (uint64_t)frame * POOL_FRAME, sizeof(pool_block)))
             return pool_fault(f, "P6", POOL_AT);
         const pool_block *b = pool_at(f->r, frame);
-        if (b->back != back || pool_list_of(b->count, c->nodes, p->adaptive) != list)
+        if (b->back != back || pool_list_of(pool_count(b), c->nodes, p->adaptive) != list)
             return pool_fault(f, "P6", (uint64_t)frame * POOL_FRAME);
         *sum += pool_mark(frame);
         back = frame;
@@ -274,7 +271,8 @@ static int pool_check_class(pool_found *f, uint32_t class)
     int e = 0;
     for (uint32_t i = 0; i < POOL_LISTS && !e; i++)
         e = pool_check_list(f, class, i, &sum);
-    if (e || sum != f->sum[class] || f->listed[class] || is->current != (c->current != 0))
+    if (e || sum != f->sum[class] || f->listed[class] ||
+        is->current != (c->current != POOL_NO_BLOCK))
         return pool_fault(f, "P6", POOL_AT);
     bool right = c->free == is->free && c->blocks == is->blocks && c->empty == is->empty &&
                  c->direct == is->direct;
@@ -284,7 +282,7 @@ static int pool_check_class(pool_found *f, uint32_t class)
 static int pool_check_all(pool_found *f)
 {
     const pools *p = pool_of(f->r);
-    if (acre__pool_checksum(p) != p->checksum)
+    if (acre__pool_checksum(p) != p->checksum || p->none.free)
         return pool_fault(f, "P2", POOL_AT);
     int e = acre__rbtree_best_fit.walk(f->r, pool_check_each, f);
     if (!e)
@@ -314,7 +312,8 @@ int acre__pool_check(const acre_region *r, acre_damage *d)
 static void pool_recover_class(pool_class *c)
 {
     memset(c->list, 0, sizeof c->list);
-    c->current = c->free = c->blocks = c->empty = c->direct = 0;
+    c->current = POOL_NO_BLOCK;
+    c->free = c->blocks = c->empty = c->direct = 0;
 }
 
 static void pool_recover_block(const acre_region *r, uint32_t frame, uint32_t class)
@@ -322,13 +321,11 @@ static void pool_recover_block(const acre_region *r, uint32_t frame, uint32_t cl
     pool_class *c = &pool_of(r)->class[class];
     pool_block *b = pool_at(r, frame);
     b->class = class & 63;
-    b->serves = 0;
-    b->count = (uint32_t)__builtin_popcountll(b->free) & POOL_NODES;
     for (uint32_t i = 1; i < c->frames; i++)
         if (pool_map_safe(r, frame + i) == 0 && pool_map(r, frame + i))
             *pool_map(r, frame + i) = (uint8_t)i;
     c->blocks++;
-    c->free += b->count;
+    c->free += pool_count(b);
     acre__pool_enter(r, c, frame);
 }
 
@@ -337,8 +334,8 @@ static void pool_recover_map(const acre_region *r)
 {
     const pools *p = pool_of(r);
     for (uint32_t k = 0; k < POOL_CHUNKS; k++) {
-        uint8_t *at = (uint8_t *)r->base + (uint64_t)p->chunk[k] * RB_UNIT;
-        for (uint64_t i = 0; p->chunk[k] && i < (uint64_t)POOL_CHUNK << k; i++)
+        uint8_t *at = (uint8_t *)r->base + pool_chunk_at(p, k);
+        for (uint64_t i = 0; p->map[k] && i < (uint64_t)POOL_CHUNK << k; i++)
             at[i] = at[i] < POOL_START ? 0 : at[i];
     }
 }
@@ -363,7 +360,7 @@ static int pool_recover_chunk(void *arg, const acre_block *b)
 {
     pool_found *f = arg;
     if (pool_kind_of(f->r, b) == POOL_MAP)
-        f->chunks |= 1u << pool_chunk_at(pool_of(f->r), b->offset / RB_UNIT);
+        f->chunks |= 1u << pool_chunk_found(pool_of(f->r), b->offset);
     return 0;
 }
 

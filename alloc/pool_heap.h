@@ -10,30 +10,34 @@
  *              classes,                            ^ at a multiple of POOL_FRAME from base
  *              constants
  *   pool block (a used block of the rb heap; its 8-byte header ends where the frame begins):
- *   +-----------------+--------------+---------------+--------+--------+- - -+--------+------+
- *   | free: bit i set | next | count | back | class  | node 0 | node 1 |     | node n | rest |
- *   | = node i free   |              |               |        |        |     |        |      |
- *   +-----------------+--------------+---------------+--------+--------+- - -+--------+------+
- *   0                 8              12              16
+ *   +-----------------+------+-------+------+------+--------+--------+- - -+--------+------+
+ *   | free: bit i set | left | class | next | back | node 0 | node 1 |     | node n | rest |
+ *   | = node i free   |      |       |      |      |        |        |     |        |      |
+ *   +-----------------+------+-------+------+------+--------+--------+- - -+--------+------+
+ *   0                 8      9                     16
  *
  * Nodes have no headers.  The map has a byte a frame: POOL_START + class where a pool block starts,
  * the distance to its start in the frames behind, else 0.  It consists of chunks, each twice as large
  * as the one before, which are made when a pool block first lies in their frames and never move, so
  * that usable() can read it while others allocate.  Nothing in users' memory is believed.
  *
+ * A free counts `left` down and has nothing else to do until that is 0: then the block's list turns, or
+ * it is wholly free.  What an allocation asks is one word, `free` of its class's current block; a class
+ * that has none has `none` there, which is always full.
+ *
  * A class that has few nodes gets none from a pool: they are blocks of the rb heap («direct») until
- * there are `least` of them.  So a size that is rare costs 8 bytes a node and not a pool block.
+ * there are four times a pool block's.  So a size that is rare costs 8 bytes a node and not a pool block.
  *
  * P1  the rb heap is sound (R1…R7, T1…T5)
  * P2  pools lies at POOL_AT in a used block; its constants agree with their checksum
  * P3  each chunk of the map is a used block of its size
  * P4  the map's start bytes are exactly the pool blocks, which are used blocks of their class's size;
  *     the frames behind have their distances, all others 0
- * P5  a pool block's count is the number of its free bits, its class is the map's; no bit is set
- *     from `nodes` up
- * P6  a pool block that `serves` is its class's current, and in no list; another with free nodes is in
- *     exactly one list, its class's for its count; lists are linked both ways
- * P7  free, blocks, direct of each class, and taken, are the numbers they claim to be
+ * P5  a pool block's class is the map's; no bit is set from `nodes` up; its left is pool_left()'s, or,
+ *     if it is its class's current, the number of its used nodes
+ * P6  a class's current is a pool block of it in no list, or `none`; another block with free nodes is
+ *     in exactly one list, its class's for their number; lists are linked both ways
+ * P7  free, blocks, direct of each class, and taken, are the numbers they claim to be; `missed` may be any
  *
  * Killed in the middle.  The truth is the rb heap's heads, the words `free`, the map's start bytes and
  * where its chunks are: noted.  Everything else is derived, and recover() builds it anew.
@@ -48,7 +52,7 @@ enum {
     POOL_START = 0x80,
     POOL_UNIT = ACRE_ALIGN_MIN,
     POOL_MOST = 2048, /* bytes of the largest class; more is direct */
-    POOL_NODES = 63,  /* most nodes of a block: they are counted in 6 bits */
+    POOL_NODES = 63,  /* most nodes of a block */
     POOL_CHUNK = 64,  /* frames of the map's first chunk */
     POOL_CHUNKS = 20,
     POOL_FRAMES = POOL_CHUNK << (POOL_CHUNKS - 1), /* 32 GiB */
@@ -59,37 +63,39 @@ enum {
 
 typedef struct pool_block {
     uint64_t free;
-    uint32_t next : 26, count : 6;             /* next: frame of the block behind in the list */
-    uint32_t back : 25, serves : 1, class : 6; /* serves: its class's current */
+    uint64_t left : 8, class : 6, next : 25, back : 25; /* next, back: frames, in the list */
 } pool_block;
 _Static_assert(sizeof(pool_block) == POOL_UNIT, "part of the segment format");
 
 typedef struct pool_class {
-    uint32_t current;          /* frame of the block that serves, may be full; 0: none */
-    uint32_t list[POOL_LISTS]; /* heads */
+    uint64_t current;          /* offset of the block that serves, may be full; or of `none` */
+    uint32_t list[POOL_LISTS]; /* heads: frames */
     uint32_t free;             /* nodes that are free */
     uint32_t blocks;           /* pool blocks */
     uint32_t empty;            /* of these wholly free and in the list */
     uint32_t direct;           /* blocks of the rb heap that a node of this class could be */
-    uint32_t reciprocal;       /* constants: 2^24 / size, rounded up */
-    uint8_t size;              /* units of a node */
+    uint32_t missed;           /* requests that no pool block has served; a hint */
+    uint32_t reciprocal;       /* constants: 2^32 / bytes, rounded up */
+    uint16_t bytes;            /* of a node */
     uint8_t nodes, frames;     /* of a block */
-    uint8_t least;             /* direct blocks before there is a pool block */
-    uint32_t unused[2];        /* a power of two: found by a shift */
-} pool_class;
+} pool_class;                  /* a power of two: found by a shift */
 _Static_assert(sizeof(pool_class) == 64, "part of the segment format");
 
 typedef struct pools {
     uint32_t adaptive; /* constants: 1: fewest free first, empty blocks go back */
     uint32_t keep;     /* wholly free blocks that a class may keep */
     uint32_t classes;
-    uint32_t largest;            /* bytes of the largest class */
-    uint64_t checksum;           /* of the constants */
-    uint64_t taken;              /* units of the rb heap's blocks that pools and map consist of */
-    uint32_t chunk[POOL_CHUNKS]; /* unit of each chunk of the map; 0: there is none */
+    uint32_t largest;          /* bytes of the largest class */
+    uint64_t checksum;         /* of the constants */
+    uint64_t taken;            /* units of the rb heap's blocks that pools and map consist of */
+    pool_block none;           /* no node of it is ever free */
+    uint64_t map[POOL_CHUNKS]; /* of each chunk of the map: 1 + the offset that frame 0's byte would
+                                  have if the chunk began there; 0: there is none */
     uint8_t class_of[POOL_MOST / POOL_UNIT + 8]; /* constant; by units */
+    uint64_t unused[5];
     pool_class class[ACRE_CLASSES];
 } pools;
+_Static_assert(offsetof(pools, class) % 64 == 0, "a class is a line of the cache");
 
 #define POOL_AT ((uint64_t)RB_START)
 _Static_assert(ACRE_CLASSES <= POOL_START / 2 && ACRE_CLASSES <= 64, "a class fits its fields");
@@ -97,6 +103,7 @@ _Static_assert(ACRE_CLASSES <= POOL_START / 2 && ACRE_CLASSES <= 64, "a class fi
 #define POOL_REACH ((uint64_t)INT32_MAX * RB_UNIT) /* the rb heap's */
 /* The rb heap's own, pools with its header, a smallest block, the end; rounded up to 64. */
 #define POOL_MIN_SIZE ((POOL_AT + sizeof(pools) + 3 * RB_UNIT + 63) & ~(uint64_t)63)
+#define POOL_NO_BLOCK (POOL_AT + offsetof(pools, none))
 /* Words noted in one call, at most: the rb heap's 16 for an aligned block; two chunks of the map, of 6
  * each; the map, the chunks' and the block's return (5); the node; and 8 blocks given back before,
  * of 6 each. */
@@ -112,11 +119,6 @@ ACRE_INLINE pool_block *pool_at(const acre_region *r, uint32_t frame)
     return (pool_block *)(r->base + (uint64_t)frame * POOL_FRAME);
 }
 
-ACRE_INLINE void *pool_node(pool_block *b, uint32_t index, uint32_t size)
-{
-    return (char *)b + POOL_UNIT + (uint64_t)index * size * POOL_UNIT;
-}
-
 ACRE_INLINE uint64_t pool_full_mask(const pool_class *c)
 {
     return ((uint64_t)1 << c->nodes) - 1;
@@ -130,16 +132,30 @@ ACRE_INLINE uint64_t pool_mark(uint32_t frame)
     return x ^ x >> 32;
 }
 
+/* The chunk that has frame's byte. */
+ACRE_INLINE uint64_t pool_chunk_of(uint64_t frame)
+{
+    return (63 ^ (uint64_t)__builtin_clzll(frame + POOL_CHUNK)) - 6;
+}
+
+/* Its first frame. */
+ACRE_INLINE uint64_t pool_chunk_first(uint64_t k)
+{
+    return ((uint64_t)POOL_CHUNK << k) - POOL_CHUNK;
+}
+
+/* Where it is; what none is at: no block's payload. */
+ACRE_INLINE uint64_t pool_chunk_at(const pools *p, uint64_t k)
+{
+    uint64_t origin = *(const volatile uint64_t *)&p->map[k];
+    return origin ? origin - 1 + pool_chunk_first(k) : 0;
+}
+
 /* Where the map has frame's byte; NULL: in no chunk. */
 ACRE_INLINE uint8_t *pool_map(const acre_region *r, uint64_t frame)
 {
-    if (__builtin_expect(frame >= POOL_FRAMES, 0))
-        return NULL;
-    uint32_t x = (uint32_t)frame + POOL_CHUNK, k = 25 - (uint32_t)__builtin_clz(x);
-    uint32_t unit = pool_of(r)->chunk[k];
-    if (!unit)
-        return NULL;
-    return (uint8_t *)r->base + (uint64_t)unit * POOL_UNIT + (x - ((uint32_t)POOL_CHUNK << k));
+    uint64_t origin = frame < POOL_FRAMES ? pool_of(r)->map[pool_chunk_of(frame)] : 0;
+    return __builtin_expect(origin != 0, 1) ? (uint8_t *)r->base + (origin + frame - 1) : NULL;
 }
 
 /* The list that a block with this many free nodes belongs to; POOL_NONE: to none. */
@@ -152,15 +168,28 @@ ACRE_INLINE uint32_t pool_list_of(uint32_t count, uint32_t nodes, bool adaptive)
     return adaptive ? 31 - (uint32_t)__builtin_clz(count) : 0;
 }
 
-/* Is the list another for `count` and count + 1 free nodes? */
-ACRE_INLINE bool pool_list_turns(uint32_t count, uint32_t nodes, bool adaptive)
+/* How many more must be freed until it belongs to another. */
+ACRE_INLINE uint32_t pool_left(uint32_t count, uint32_t nodes, bool adaptive)
 {
-    bool turns = (count == 0) | (count + 1 == nodes);
-    return adaptive ? turns | (((count + 1) & count) == 0) : turns;
+    if (count == 0)
+        return 1;
+    uint32_t next = adaptive ? 2u << (31 - (uint32_t)__builtin_clz(count)) : nodes;
+    return (next < nodes ? next : nodes) - count;
+}
+
+ACRE_INLINE uint32_t pool_count(const pool_block *b)
+{
+    return (uint32_t)__builtin_popcountll(b->free);
+}
+
+/* Frame of the block that serves; 0: there is none. */
+ACRE_INLINE uint32_t pool_serving(const pool_class *c)
+{
+    return c->current == POOL_NO_BLOCK ? 0 : (uint32_t)(c->current / POOL_FRAME);
 }
 
 /* pool_blocks.c: lists, and blocks as a whole.  Blocks are named by their frames. */
-void acre__pool_recount(const acre_region *r, pool_class *c, uint32_t frame, uint32_t count);
+int acre__pool_turn(acre_region *r, const pool_block *b);
 void acre__pool_enter(const acre_region *r, pool_class *c, uint32_t frame);
 bool acre__pool_refill(const acre_region *r, pool_class *c);
 uint32_t acre__pool_block_new(acre_region *r, uint32_t class); /* 0: no room */
@@ -168,13 +197,15 @@ size_t acre__pool_block_free(acre_region *r, uint32_t frame);  /* the bytes give
 bool acre__pool_chunk_free(acre_region *r, uint32_t k);        /* if no block is in its frames */
 void acre__pool_surplus(acre_region *r, pool_class *c, uint32_t frame);
 uint32_t acre__pool_spare(const acre_region *r, const pool_class *c);
-bool acre__pool_reserved(const acre_region *r, const void *p);
+bool acre__pool_reserved(const acre_region *r, const void *p, size_t usable);
 void *acre__pool_miss(acre_region *r, size_t size, uint32_t class);
 void *acre__pool_alloc_direct(acre_region *r, size_t size, size_t align);
 int acre__pool_free_direct(acre_region *r, void *p);
 void acre__pool_count_direct(const acre_region *r, size_t usable, uint32_t more);
 
 /* pools.c and pool_check.c: methods. */
+void *acre__pool_alloc(acre_region *r, size_t size, size_t align);
+int acre__pool_free(acre_region *r, void *p);
 void acre__pool_init(acre_region *r, size_t size, const acre_heap_options *o, bool adaptive);
 size_t acre__pool_usable(const acre_region *r, const void *p);
 void *acre__pool_resize(acre_region *r, void *p, acre_resize_command *c);
@@ -194,73 +225,47 @@ uint64_t acre__pool_checksum(const pools *p);
 /* ---- one node ---- */
 
 /* Of the block that serves; NULL: it has none. */
-ACRE_INLINE void *pool_take(acre_region *r, pool_class *c)
+ACRE_INLINE void *pool_take(const acre_region *r, pool_class *c)
 {
-    pool_block *b = pool_at(r, c->current);
-    uint64_t free = c->current ? b->free : 0;
+    pool_block *b = (pool_block *)(r->base + c->current);
+    uint64_t free = b->free;
     if (__builtin_expect(!free, 0))
         return NULL;
     acre_set64(r, &b->free, free & (free - 1));
-    b->count--;
+    b->left++;
     c->free--;
-    return pool_node(b, (uint32_t)__builtin_ctzll(free), c->size);
+    return (char *)(b + 1) + (uint64_t)__builtin_ctzll(free) * c->bytes;
 }
 
-ACRE_INLINE void *pool_alloc(acre_region *r, size_t size, size_t align)
-{
-    pools *p = pool_of(r);
-    if (__builtin_expect((size > p->largest) | (align > ACRE_ALIGN_MIN), 0))
-        return acre__pool_alloc_direct(r, size, align);
-    uint32_t class = p->class_of[(size + POOL_UNIT - 1) / POOL_UNIT];
-    void *at = pool_take(r, &p->class[class]);
-    return __builtin_expect(at != NULL, 1) ? at : acre__pool_miss(r, size, class);
-}
-
-/* Where p points: to a node's start, else into a pool block, else elsewhere. */
+/* Where p points. */
 typedef struct pool_place {
-    pool_block *block;
+    pool_block *block; /* NULL: into no pool block */
     pool_class *class;
-    uint32_t frame, index;
-    bool pooled, node;
+    uint64_t index; /* of the node; 64: not to the start of one */
 } pool_place;
 
 ACRE_INLINE pool_place pool_find(const acre_region *r, const void *p)
 {
-    uint64_t at = (uint64_t)((const char *)p - r->base), frame = at / POOL_FRAME;
-    const uint8_t *map = pool_map(r, frame);
+    uint64_t at = (uint64_t)((const char *)p - r->base);
+    const uint8_t *map = pool_map(r, at / POOL_FRAME);
     uint32_t byte = map ? *map : 0;
-    if (!byte)
-        return (pool_place){.node = false};
-    frame -= byte < POOL_START ? byte : 0;
-    pool_block *b = pool_at(r, (uint32_t)frame);
+    if (__builtin_expect(!byte, 0))
+        return (pool_place){.block = NULL};
+    uint64_t back = byte < POOL_START ? byte : 0;
+    pool_block *b = (pool_block *)(r->base + (at / POOL_FRAME - back) * POOL_FRAME);
     pool_class *c = &pool_of(r)->class[b->class];
-    uint64_t d = at - frame * POOL_FRAME - POOL_UNIT; /* wraps if p is in front of the nodes */
-    uint64_t index = d / POOL_UNIT * c->reciprocal >> 24;
-    bool node = (index * c->size * POOL_UNIT == d) & (index < c->nodes);
-    return (pool_place){b, c, (uint32_t)frame, (uint32_t)index, true, node};
+    uint32_t d = (uint32_t)((const char *)p - (char *)(b + 1)); /* wraps in front of the nodes */
+    uint64_t product = (uint64_t)d * c->reciprocal; /* index, and below the point what is over */
+    if (__builtin_expect((uint32_t)product >= c->reciprocal, 0))
+        return (pool_place){b, c, 64};
+    uint64_t index = product >> 32;
+    return (pool_place){b, c, __builtin_expect(index < c->nodes, 1) ? index : 64};
 }
 
-ACRE_INLINE int pool_free(acre_region *r, void *p, bool adaptive)
+/* Is that a live node? */
+ACRE_INLINE bool pool_live(pool_place at)
 {
-    pool_place at = pool_find(r, p);
-    if (__builtin_expect(!at.node, 0))
-        return at.pooled ? ACRE_EINVALID : acre__pool_free_direct(r, p);
-    pool_block *b = at.block;
-    pool_class *c = at.class;
-    uint64_t free = b->free, bit = (uint64_t)1 << at.index;
-    if (__builtin_expect((free & bit) != 0, 0))
-        return ACRE_EINVALID;
-    uint32_t count = b->count;
-    bool whole = count + 1 == c->nodes;
-    acre_set64(r, &b->free, free | bit);
-    c->free++;
-    if (b->serves || __builtin_expect(!pool_list_turns(count, c->nodes, adaptive), 1))
-        b->count = (count + 1) & POOL_NODES;
-    else
-        acre__pool_recount(r, c, at.frame, count + 1);
-    if (adaptive && __builtin_expect(whole, 0))
-        acre__pool_surplus(r, c, at.frame);
-    return 0;
+    return __builtin_expect(at.index < 64, 1) && !(at.block->free >> at.index & 1);
 }
 
 #endif

@@ -38,11 +38,10 @@ static void pool_class_init(pool_class *c, uint32_t bytes, uint32_t nodes, uint3
 {
     uint32_t frames = pool_frames(bytes, nodes, overhead);
     uint32_t fit = (frames * POOL_FRAME - POOL_UNIT - RB_HEADER) / bytes;
-    c->size = (uint8_t)(bytes / POOL_UNIT);
+    c->bytes = (uint16_t)bytes;
     c->frames = (uint8_t)frames;
     c->nodes = (uint8_t)(fit < POOL_NODES ? fit : POOL_NODES);
-    c->least = (uint8_t)(4 * c->nodes);
-    c->reciprocal = ((1u << 24) + c->size - 1) / c->size;
+    c->reciprocal = (uint32_t)((((uint64_t)1 << 32) + bytes - 1) / bytes);
 }
 
 static void pool_classes_init(pools *p, const uint32_t *size, uint32_t nodes, uint32_t overhead)
@@ -73,7 +72,7 @@ uint64_t acre__pool_checksum(const pools *p)
     for (uint32_t i = 0; i < ACRE_CLASSES; i++) {
         const pool_class *c = &p->class[i];
         sum = pool_mix(sum, c->reciprocal);
-        sum = pool_mix(sum, c->size | c->nodes << 8 | c->frames << 16 | (uint64_t)c->least << 24);
+        sum = pool_mix(sum, c->bytes | c->nodes << 16 | (uint64_t)c->frames << 24);
     }
     return sum;
 }
@@ -86,6 +85,8 @@ void acre__pool_init(acre_region *r, size_t size, const acre_heap_options *o, bo
     if (p != pool_of(r))
         __builtin_trap(); /* the first block of an empty heap of min_size is at POOL_AT */
     memset(p, 0, sizeof *p);
+    for (uint32_t i = 0; i < ACRE_CLASSES; i++)
+        p->class[i].current = POOL_NO_BLOCK;
     pool_standard_classes(standard);
     p->adaptive = adaptive;
     p->keep = adaptive ? o->param[2] : UINT32_MAX;
@@ -98,19 +99,71 @@ void acre__pool_classes(const acre_region *r, acre_heap_options *o)
 {
     const pools *p = pool_of(r);
     for (uint32_t i = 0; i < ACRE_CLASSES; i++)
-        o->class_size[i] = i < p->classes ? p->class[i].size * POOL_UNIT : 0;
+        o->class_size[i] = i < p->classes ? p->class[i].bytes : 0;
 }
 
 /* ---- one block ---- */
 
+/* j: r, or what is seen to be a region without a journal; kept apart so that neither saves registers
+ * for the other. */
+ACRE_INLINE void *pool_alloc(acre_region *r, const acre_region *j, size_t size)
+{
+    pools *p = pool_of(j);
+    if (__builtin_expect(size > p->largest, 0))
+        return acre__pool_alloc_direct(r, size, ACRE_ALIGN_MIN);
+    uint32_t class = p->class_of[(size + POOL_UNIT - 1) / POOL_UNIT];
+    void *at = pool_take(j, &p->class[class]);
+    return __builtin_expect(at != NULL, 1) ? at : acre__pool_miss(r, size, class);
+}
+
+static __attribute__((noinline)) void *pool_alloc_noted(acre_region *r, size_t size)
+{
+    return pool_alloc(r, r, size);
+}
+
+void *acre__pool_alloc(acre_region *r, size_t size, size_t align)
+{
+    if (__builtin_expect(align > ACRE_ALIGN_MIN, 0))
+        return acre__pool_alloc_direct(r, size, align);
+    if (r->journal)
+        return pool_alloc_noted(r, size);
+    return pool_alloc(r, &(acre_region){.base = r->base}, size);
+}
+
+ACRE_INLINE int pool_free(acre_region *r, const acre_region *j, void *p)
+{
+    pool_place at = pool_find(j, p);
+    if (__builtin_expect(!at.block, 0))
+        return acre__pool_free_direct(r, p);
+    if (__builtin_expect(!pool_live(at), 0))
+        return ACRE_EINVALID;
+    acre_set64(j, &at.block->free, at.block->free | (uint64_t)1 << at.index);
+    at.class->free++;
+    at.block->left--;
+    if (__builtin_expect(at.block->left == 0, 0))
+        return acre__pool_turn(r, at.block);
+    return 0;
+}
+
+static __attribute__((noinline)) int pool_free_noted(acre_region *r, void *p)
+{
+    return pool_free(r, r, p);
+}
+
+int acre__pool_free(acre_region *r, void *p)
+{
+    if (r->journal)
+        return pool_free_noted(r, p);
+    return pool_free(r, &(acre_region){.base = r->base}, p);
+}
+
 size_t acre__pool_usable(const acre_region *r, const void *p)
 {
     pool_place at = pool_find(r, p);
-    if (at.pooled) {
-        bool live = at.node && !(at.block->free >> at.index & 1);
-        return live ? (size_t)at.class->size * POOL_UNIT : 0;
-    }
-    return acre__pool_reserved(r, p) ? 0 : acre__rbtree_best_fit.usable(r, p);
+    if (at.block)
+        return pool_live(at) ? at.class->bytes : 0;
+    size_t usable = acre__rbtree_best_fit.usable(r, p);
+    return usable && acre__pool_reserved(r, p, usable) ? 0 : usable;
 }
 
 /* A node keeps its size: what is asked must fit. */
@@ -127,7 +180,7 @@ void *acre__pool_resize(acre_region *r, void *p, acre_resize_command *c)
     size_t before = acre__pool_usable(r, p);
     if (!before)
         return NULL;
-    if (at.pooled)
+    if (at.block)
         return pool_resize_node(p, before, c);
     void *q = acre__rbtree_best_fit.resize(r, p, c);
     size_t after = q ? acre__rbtree_best_fit.usable(r, q) : before;
@@ -144,13 +197,13 @@ void *acre__pool_resize(acre_region *r, void *p, acre_resize_command *c)
 static size_t pool_take_run(acre_region *r, pool_class *c, size_t n, void **out)
 {
     uint32_t taken = 0;
-    pool_block *b = pool_at(r, c->current);
+    pool_block *b = (pool_block *)(r->base + c->current);
     uint64_t free = b->free;
     for (; free && taken < n; free &= free - 1)
-        out[taken++] = pool_node(b, (uint32_t)__builtin_ctzll(free), c->size);
+        out[taken++] = (char *)(b + 1) + (uint64_t)__builtin_ctzll(free) * c->bytes;
     acre_set64(r, &b->free, free);
     c->free -= taken;
-    b->count = (b->count - taken) & POOL_NODES;
+    b->left = (b->left + taken) & 0xff;
     return taken;
 }
 
@@ -165,7 +218,7 @@ size_t acre__pool_alloc_many(acre_region *r, size_t n, const size_t *sizes, size
     while (made < n) {
         if (!c->free && (n - made < c->nodes / 2u || !acre__pool_block_new(r, class)))
             break;
-        if (!c->current || !pool_at(r, c->current)->free)
+        if (!((pool_block *)(r->base + c->current))->free)
             acre__pool_refill(r, c);
         made += pool_take_run(r, c, n - made, out + made);
         acre_commit(r);

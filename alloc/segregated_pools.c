@@ -26,21 +26,6 @@ static void segregated_init(acre_region *r, size_t size, const acre_heap_options
     acre__pool_init(r, size, o, false);
 }
 
-/* Compiled with and without a journal, as rbtree_best_fit's. */
-static void *segregated_alloc(acre_region *r, size_t size, size_t align)
-{
-    if (r->journal)
-        return pool_alloc(r, size, align);
-    return pool_alloc(&(acre_region){.base = r->base}, size, align);
-}
-
-static int segregated_free(acre_region *r, void *p)
-{
-    if (r->journal)
-        return pool_free(r, p, false);
-    return pool_free(&(acre_region){.base = r->base}, p, false);
-}
-
 extern const acre_algorithm acre__segregated_pools;
 const acre_algorithm acre__segregated_pools = {
     .name = "segregated_pools",
@@ -55,8 +40,8 @@ const acre_algorithm acre__segregated_pools = {
     .growth = ACRE_GROWTH_CONSTANT,
     .params = segregated_params,
     .init = segregated_init,
-    .alloc = segregated_alloc,
-    .free = segregated_free,
+    .alloc = acre__pool_alloc,
+    .free = acre__pool_free,
     .usable = acre__pool_usable,
     .check = acre__pool_check,
     .walk = acre__pool_walk,
