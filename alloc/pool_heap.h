@@ -37,7 +37,7 @@
  *     if it is its class's current, the number of its used nodes
  * P6  a class's current is a pool block of it in no list, or `none`; another block with free nodes is
  *     in exactly one list, its class's for their number; lists are linked both ways
- * P7  free, blocks, direct of each class, and taken, are the numbers they claim to be; `missed` may be any
+ * P7  free, blocks, direct of each class, and taken, are the numbers they claim to be
  *
  * Killed in the middle.  The truth is the rb heap's heads, the words `free`, the map's start bytes and
  * where its chunks are: noted.  Everything else is derived, and recover() builds it anew.
@@ -74,7 +74,7 @@ typedef struct pool_class {
     uint32_t blocks;           /* pool blocks */
     uint32_t empty;            /* of these wholly free and in the list */
     uint32_t direct;           /* blocks of the rb heap that a node of this class could be */
-    uint32_t missed;           /* requests that no pool block has served; a hint */
+    uint32_t unused;           /* 0 */
     uint32_t reciprocal;       /* constants: 2^32 / bytes, rounded up */
     uint16_t bytes;            /* of a node */
     uint8_t nodes, frames;     /* of a block */
