@@ -215,10 +215,10 @@ crash-sync:  ## the laboratory in full: 20,000 kills a primitive, each instructi
 	@ACRE_KILLS=$${ACRE_KILLS:-340000} ACRE_ALL_STEPS=1 $(MAKE) --no-print-directory check T="$(CRASH_SYNC)"
 	@ACRE_ALL_STEPS=1 $(MAKE) --no-print-directory VARIANT=debug check T="$(filter sync_step%,$(CRASH_SYNC))"
 
-# Without what builds programs of its own, and so no sanitized ones; clang's turn also without deaths,
+# Without what builds programs of its own, and so no sanitized ones, or caps address space; clang's turn also without deaths,
 # which take long and meet the same instructions of the library as gcc's.
 NAMES := $(TEST_SRC:tests/test_%.c=%)
-ASAN_TESTS := $(filter-out explore newcomer,$(NAMES))
+ASAN_TESTS := $(filter-out explore newcomer recovery,$(NAMES))
 ASAN_CLANG_TESTS := $(filter-out $(CRASH_SYNC) step kill crash%,$(ASAN_TESTS))
 check-asan:  ## the tests under address and undefined-behaviour sanitizers
 	@ACRE_KILLS=$${ACRE_KILLS:-1600} $(MAKE) --no-print-directory VARIANT=asan check T="$(or $(T),$(ASAN_TESTS))"

@@ -34,8 +34,7 @@ enum {
     STEP_PAIRS = 30,
     STEP_CHANGES = 256,
     STEP_SPIN = 500,
-    STEP_NAPS = 10000, /* so far, and never found asleep: its naps are shorter than our turns */
-    STEP_ASLEEP = 3,   /* looks before the victim's state is read: that is slow */
+    STEP_NAPS = 30000, /* so far, and never found asleep: its naps are shorter than our turns */
     STEP_ALL = 50      /* times as many, with ACRE_ALL_STEPS */
 };
 
@@ -121,7 +120,7 @@ static bool step_stopped(pid_t victim, step_run *r)
         ACRE_CHECK(got >= 0, "%s", strerror(errno));
         if (got == victim)
             break;
-        if (i >= STEP_ASLEEP && lab_process_state(victim) == 'S')
+        if (i > 20 && lab_process_state(victim) == 'S')
             return false;
         sched_yield();
     }
