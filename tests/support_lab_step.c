@@ -235,7 +235,8 @@ static pid_t step_to(step_run *r, const step_aim *aim, size_t *done)
     while (!step_there(&w, aim) && !lab_now->over &&
            step_one(r, victim, w.done + 1 == aim->instructions)) {
         step_count(r, &w);
-        if (w.done == (r->s->flags & LAB_SPINS ? STEP_SPIN : STEP_NAPS))
+        if ((r->s->flags & LAB_SPINS && w.done == STEP_SPIN) ||
+            (r->s->flags & LAB_LOOSE && w.done == STEP_NAPS))
             step_go(r);
     }
     ACRE_CHECK(w.done < STEP_LONGEST);
