@@ -51,7 +51,6 @@ int acre__heap_format(void *at, size_t size, size_t capacity, const acre_algorit
     c->region_start = (uint32_t)start;
     c->journal.capacity = heap_journal_entries(a, o);
     acre_heap_options whole = acre__heap_options_resolve(a, o);
-    c->checks = o->checks;
     memcpy(c->param, whole.param, sizeof c->param);
     acre_region r = {.base = (char *)at + start};
     a->init(&r, region, &whole);

@@ -186,8 +186,7 @@ const acre_algorithm *acre_heap_algorithm(const acre_heap *h)
 acre_heap_options acre_heap_options_of(const acre_heap *h)
 {
     const acre__heap_control *c = h->control;
-    acre_heap_options o = {
-        .lock = c->lock_kind, .journal = c->journal_mode, .checks = c->checks, .given = ~0u};
+    acre_heap_options o = {.lock = c->lock_kind, .journal = c->journal_mode, .given = ~0u};
     memcpy(o.param, c->param, sizeof o.param);
     if (h->algorithm->classes)
         h->algorithm->classes(&h->region, &o);

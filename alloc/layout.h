@@ -28,9 +28,9 @@ typedef struct acre__heap_control {
     uint32_t journal_mode; /* enum acre_journal_mode */
     uint32_t region_start; /* bytes from the control's start */
     uint32_t zeroed;       /* 1: zero_free() was called, new blocks hide their old links */
-    uint32_t checks;       /* enum acre_checks */
+    uint32_t reserved;
     uint32_t param[ACRE_PARAMS];
-    uint32_t reserved[15];
+    uint32_t reserved2[15];
     uint64_t
         version; /* calls that have changed something; who reads without the lock compares it */
     acre_journal journal;

@@ -34,19 +34,8 @@ enum acre_lock_kind {
 
 enum acre_journal_mode { ACRE_JOURNAL_ON = 0, ACRE_JOURNAL_OFF = 1 };
 
-/* What is looked for beside what the algorithm sees for nothing.  The README's table of misuse tells
- * what each level finds. */
-enum acre_checks {
-    ACRE_CHECKS_STANDARD =
-        0,                  /* what costs nothing: foreign and misaligned addresses, freed blocks */
-    ACRE_CHECKS_CANARY = 1, /* and writing behind a block, seen when it is freed or resized */
-    ACRE_CHECKS_QUARANTINE =
-        2, /* and writing to a freed block: blocks are reused late, looked at first */
-    ACRE_CHECKS_VERIFY = 3 /* and all of the heap is verified now and then */
-};
-
-/* Read "name" or "name:option=value,…" (lock=robust|spin|none, journal=on|off, checks=0…3, the
- * algorithm's parameters, classes=16:32:…), as the tools take it.  0, ACRE_EALGORITHM or ACRE_EOPTION. */
+/* Read "name" or "name:option=value,…" (lock=robust|spin|none, journal=on|off, the algorithm's
+ * parameters, classes=16:32:…), as the tools take it.  0, ACRE_EALGORITHM or ACRE_EOPTION. */
 ACRE_API int acre_spec_parse(const char *spec, const acre_algorithm **algorithm,
                              acre_heap_options *options);
 
