@@ -188,10 +188,10 @@ examples: $(EXAMPLES)  ## build the examples and run them
 	@for e in $(EXAMPLES); do $$e >$$e.out 2>&1 || { cat $$e.out; echo "$$e failed"; exit 1; }; done
 
 crash:  ## kill users of heaps at every instruction: build/crash.json (A=name,name, QUICK=1, ARGS=…)
+	@tools/install-packages.sh $(PACKAGES_BUILD) $(if $(QUICK),,clang)
 ifdef QUICK
 	@$(MAKE) --no-print-directory VARIANT=release crash-variant
 else
-	@tools/install-packages.sh $(PACKAGES_BUILD) clang
 	@$(if $(A)$(ARGS),,rm -f build/crash.json)
 	@for v in release debug; do \
 	    $(MAKE) --no-print-directory VARIANT=$$v crash-variant && \
@@ -204,6 +204,7 @@ crash-variant: $B/crash
 # The programs that tests/bugs.def names.
 BUG_TESTS := $(shell awk -F'|' '!/^\#/ {split($$4, t, " "); print t[1]}' tests/bugs.def | sort -u)
 bugs:  ## seed bugs, each of which its test must catch: build/bugs.json (N='7 12')
+	@tools/install-packages.sh $(PACKAGES_TEST)
 	@$(MAKE) --no-print-directory VARIANT=bugs bugs-variant
 bugs-variant: $(patsubst %,$B/%,$(patsubst test_%,tests/test_%,$(BUG_TESTS)))
 	@tools/check-bugs.sh $B $N
@@ -215,8 +216,8 @@ crash-sync:  ## the laboratory in full: 20,000 kills a primitive, each instructi
 	@ACRE_KILLS=$${ACRE_KILLS:-340000} ACRE_ALL_STEPS=1 $(MAKE) --no-print-directory check T="$(CRASH_SYNC)"
 	@ACRE_ALL_STEPS=1 $(MAKE) --no-print-directory VARIANT=debug check T="$(filter sync_step%,$(CRASH_SYNC))"
 
-# Without what builds programs of its own, and so no sanitized ones, or caps address space; clang's turn also without deaths,
-# which take long and meet the same instructions of the library as gcc's.
+# Without what builds programs of its own, and so no sanitized ones, or caps address space; clang's turn
+# also without deaths, which take long and meet the same instructions of the library as gcc's.
 NAMES := $(TEST_SRC:tests/test_%.c=%)
 ASAN_TESTS := $(filter-out explore newcomer recovery,$(NAMES))
 ASAN_CLANG_TESTS := $(filter-out $(CRASH_SYNC) step kill crash%,$(ASAN_TESTS))

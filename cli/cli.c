@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* cli.c: messages and progress, the same for every subcommand. */
+/* cli.c: messages, progress, names of algorithms, the same for every subcommand. */
 #include "cli/cli.h"
+
+#include "bench/contender.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -17,6 +19,24 @@ int cli_fail(const char *format, ...)
     fputc('\n', stderr);
     va_end(args);
     return CLI_USAGE;
+}
+
+/* All names before the first run: a slip in the last one is not told after minutes. */
+int cli_check_algorithms(const char *list)
+{
+    acre_contender c;
+    char spec[ACRE_SPEC_MAX], reason[512];
+    if (!*list)
+        return cli_fail("option -a: no algorithm is named");
+    while (*list) {
+        if (!acre_contender_next(&list, spec))
+            return cli_fail("option -a: '%s…' is too long", spec);
+        if (acre_contender_explain(&c, spec, reason, sizeof reason))
+            return cli_fail("%s", reason);
+        if (acre_contender_missing(&c, reason, sizeof reason))
+            return cli_fail("%s: %s", spec, reason);
+    }
+    return 0;
 }
 
 static double cli_now(void)

@@ -11,6 +11,9 @@ enum { CLI_FAILED = 1, CLI_USAGE = 2 };
 /* Print "acre: …" on stderr and return CLI_USAGE. */
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* What option -a names, comma after comma, can be run here: 0, or CLI_USAGE after a message. */
+int cli_check_algorithms(const char *list);
+
 /* Show progress of long work on stderr: a bar with time left on a terminal, a plain line every
  * tenth otherwise.  done == total ends it. */
 void cli_progress(const char *label, uint64_t done, uint64_t total);

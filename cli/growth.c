@@ -145,28 +145,10 @@ static int growth_contender(growth_args *a, const char *spec)
     return e < 0 ? 0 : e;
 }
 
-/* All names before the first run. */
-static int growth_check(const char *list)
-{
-    char spec[ACRE_SPEC_MAX], reason[512];
-    acre_contender c;
-    if (!*list)
-        return cli_fail("option -a: no algorithm is named");
-    while (*list) {
-        if (!acre_contender_next(&list, spec))
-            return cli_fail("option -a: '%s…' is too long", spec);
-        if (acre_contender_explain(&c, spec, reason, sizeof reason))
-            return cli_fail("%s", reason);
-        if (acre_contender_missing(&c, reason, sizeof reason))
-            return cli_fail("%s: %s", spec, reason);
-    }
-    return 0;
-}
-
 static int growth_run(growth_args *a, const char *list)
 {
     char spec[ACRE_SPEC_MAX];
-    int e = growth_check(list);
+    int e = cli_check_algorithms(list);
     if (!e && !a->json)
         printf("%-44s %10s %12s\n", "ALGORITHM", "LIVE", "NS/PAIR");
     while (!e && acre_contender_next(&list, spec))

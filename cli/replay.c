@@ -22,7 +22,8 @@ static const char replay_doc[] =
     "needed.  Traces are .acr archives or any format that can be imported."
     "\vNAME is one of `acre algorithms`, with options after a colon: "
     "rbtree_best_fit:lock=none,journal=off.  Alternatives are parted by |: "
-    "'adaptive_pools:nodes=16|32,overhead=2|5' is four contenders.  Times are nanoseconds an operation, the harness "
+    "'adaptive_pools:nodes=16|32,overhead=2|5' is four contenders.  Times are nanoseconds an "
+    "operation, the harness "
     "(the replay of nothing) included; cold is the first pass on a fresh heap, warm the median of "
     "further passes on the emptied heap.";
 
@@ -52,7 +53,8 @@ static const struct argp_option replay_options[] = {
     {"verify", REPLAY_VERIFY, NULL, 0,
      "Fill every block and check contents, alignment and overlap; exit status 1 if it fails", 0},
     {"latency", REPLAY_LATENCY, NULL, 0,
-     "Time single operations (to the JSON): p50, p99, p99.9, p99.99, max in ns of a warm pass, and of each "
+     "Time single operations (to the JSON): p50, p99, p99.9, p99.99, max in ns of a warm pass, and "
+     "of each "
      "operation's least over 7 passes, which other processes do not disturb",
      0},
     {"budget", REPLAY_BUDGET, "SECONDS", 0, "Stop each measurement after this time (default 60)",
@@ -265,24 +267,6 @@ static int replay_trace(replay_args *a, const char *file)
     return e;
 }
 
-/* All names before the first run: a slip in the last one is not told after minutes. */
-static int replay_check_algorithms(const char *list)
-{
-    acre_contender c;
-    char spec[ACRE_SPEC_MAX], reason[512];
-    if (!*list)
-        return cli_fail("option -a: no algorithm is named");
-    while (*list) {
-        if (!acre_contender_next(&list, spec))
-            return cli_fail("option -a: '%s…' is too long", spec);
-        if (acre_contender_explain(&c, spec, reason, sizeof reason))
-            return cli_fail("%s", reason);
-        if (acre_contender_missing(&c, reason, sizeof reason))
-            return cli_fail("%s: %s", spec, reason);
-    }
-    return 0;
-}
-
 /* The sweeps of option -a written out. */
 static int replay_expand(replay_args *a)
 {
@@ -291,7 +275,7 @@ static int replay_expand(replay_args *a)
     if (e)
         return cli_fail("option -a: %s", e == E2BIG ? "too many combinations" : strerror(e));
     a->algorithms = list;
-    e = replay_check_algorithms(list);
+    e = cli_check_algorithms(list);
     if (e)
         free(list);
     return e;
