@@ -46,7 +46,7 @@ static int count_entries(const char *path)
     DIR *d = opendir(path);
     int n = 0;
     ACRE_CHECK(d, "%s", path);
-    for (struct dirent *e; (e = readdir(d)); )
+    for (struct dirent *e; (e = readdir(d));)
         n += strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
     closedir(d);
     return n;
@@ -58,7 +58,7 @@ static int count_shm(const char *text)
     DIR *d = opendir("/dev/shm");
     int n = 0;
     ACRE_CHECK(d);
-    for (struct dirent *e; (e = readdir(d)); )
+    for (struct dirent *e; (e = readdir(d));)
         n += strstr(e->d_name, text) != NULL;
     closedir(d);
     return n;
@@ -165,9 +165,10 @@ ACRE_TEST(segment, facts_are_told)
 {
     acre_segment_info i;
     acre_segment *s, *other;
-    acre_segment_options o = {.size = SIZE - 100, .capacity = BIG,
+    acre_segment_options o = {.size = SIZE - 100,
+                              .capacity = BIG,
                               .algorithm = acre_algorithm_find("simple_seq_fit"),
-                              .heap = {ACRE_LOCK_NONE, ACRE_JOURNAL_OFF}};
+                              .heap = {.lock = ACRE_LOCK_NONE, .journal = ACRE_JOURNAL_OFF}};
     ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_MEMFD, NULL, &o), 0);
     ACRE_CHECK_EQUAL(acre_segment_create(&other, ACRE_MEMFD, NULL, &o), 0);
     acre_segment_info_get(s, &i);
@@ -194,7 +195,8 @@ ACRE_TEST(segment, sizes_that_cannot_be_are_refused)
             ACRE_CHECK(acre_alloc(acre_segment_heap(s), 1), "%s", a->name);
         acre_segment_close(s);
         while (o.size--)
-            ACRE_CHECK(acre_segment_create(&s, ACRE_HEAP, NULL, &o) == ACRE_ETOOSMALL, "%zu", o.size);
+            ACRE_CHECK(acre_segment_create(&s, ACRE_HEAP, NULL, &o) == ACRE_ETOOSMALL, "%zu",
+                       o.size);
     }
     acre_segment_options o = {.size = SIZE, .capacity = SIZE - 1};
     ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_HEAP, NULL, &o), EINVAL);
@@ -213,8 +215,8 @@ ACRE_TEST(segment, sizes_that_cannot_be_are_refused)
 ACRE_TEST(segment, bad_names_are_refused)
 {
     char longest[301];
-    static const char *const bad[] = {"", ".", "..", ".hidden", "a/b", "/a", "a/", "a\nb", "a\tb",
-                                      "\x7f", "a\x01"};
+    static const char *const bad[] = {"",   ".",    "..",   ".hidden", "a/b",  "/a",
+                                      "a/", "a\nb", "a\tb", "\x7f",    "a\x01"};
     acre_segment *s;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ACRE_CHECK(acre_segment_create(&s, ACRE_SHM, bad[i], &defaults) == ACRE_ENAME, "%zu", i);
@@ -251,7 +253,8 @@ static void expect_mode(enum acre_source source, mode_t mask, mode_t asked)
 
 ACRE_TEST(segment, modes_are_exact_whatever_the_umask_A38)
 {
-    static const mode_t masks[] = {077, 000, 022, 0777}, modes[] = {0, 0600, 0640, 0666, 0444, 0660};
+    static const mode_t masks[] = {077, 000, 022, 0777},
+                        modes[] = {0, 0600, 0640, 0666, 0444, 0660};
     for (size_t m = 0; m < 4; m++)
         for (size_t i = 0; i < 6; i++) {
             expect_mode(ACRE_SHM, masks[m], modes[i]);
@@ -291,11 +294,13 @@ static void visit_others_604(void *arg)
     acre_segment *s = NULL;
     become_nobody();
     ACRE_CHECK_EQUAL(acre_segment_open(&s, ACRE_SHM, v->name, NULL), EACCES);
-    ACRE_CHECK_EQUAL(acre_segment_open(&s, ACRE_SHM, v->name,
-                                       &(acre_segment_options){.read_only = true}), ACRE_EOWNER);
-    ACRE_CHECK_EQUAL(acre_segment_open(&s, ACRE_SHM, v->name,
-                                       &(acre_segment_options){.read_only = true, .any_owner = true}),
-                     0);
+    ACRE_CHECK_EQUAL(
+        acre_segment_open(&s, ACRE_SHM, v->name, &(acre_segment_options){.read_only = true}),
+        ACRE_EOWNER);
+    ACRE_CHECK_EQUAL(
+        acre_segment_open(&s, ACRE_SHM, v->name,
+                          &(acre_segment_options){.read_only = true, .any_owner = true}),
+        0);
 }
 
 ACRE_TEST(segment, another_users_segment_needs_permission_and_consent)
@@ -350,14 +355,17 @@ ACRE_TEST(segment, what_is_not_a_regular_file_is_refused)
     ACRE_CHECK(access(in_dir("nowhere"), F_OK) != 0);
     ACRE_CHECK(unlink(name) == 0 && mkfifo(name, 0600) == 0);
     ACRE_CHECK_EQUAL(acre_segment_open(&s, ACRE_FILE, name, NULL), ACRE_ETYPE);
-    ACRE_CHECK_EQUAL(acre_segment_open(&s, ACRE_FILE, name,
-                                       &(acre_segment_options){.read_only = true}), ACRE_ETYPE);
+    ACRE_CHECK_EQUAL(
+        acre_segment_open(&s, ACRE_FILE, name, &(acre_segment_options){.read_only = true}),
+        ACRE_ETYPE);
     ACRE_CHECK(unlink(name) == 0 && mkdir(name, 0700) == 0);
     ACRE_CHECK_EQUAL(acre_segment_open(&s, ACRE_FILE, name, NULL), ACRE_ETYPE);
-    ACRE_CHECK_EQUAL(acre_segment_open(&s, ACRE_FILE, name,
-                                       &(acre_segment_options){.read_only = true}), ACRE_ETYPE);
-    ACRE_CHECK_EQUAL(acre_segment_open(&s, ACRE_FILE, "/dev/null",
-                                       &(acre_segment_options){.any_owner = true}), ACRE_ETYPE);
+    ACRE_CHECK_EQUAL(
+        acre_segment_open(&s, ACRE_FILE, name, &(acre_segment_options){.read_only = true}),
+        ACRE_ETYPE);
+    ACRE_CHECK_EQUAL(
+        acre_segment_open(&s, ACRE_FILE, "/dev/null", &(acre_segment_options){.any_owner = true}),
+        ACRE_ETYPE);
     remove_dir();
 }
 
@@ -508,7 +516,8 @@ static void watch_growth(void *arg)
 {
     growth *g = arg;
     acre_segment *s;
-    ACRE_CHECK_EQUAL(acre_segment_open(&s, ACRE_MEMFD, NULL, &(acre_segment_options){.fd = g->fd}), 0);
+    ACRE_CHECK_EQUAL(acre_segment_open(&s, ACRE_MEMFD, NULL, &(acre_segment_options){.fd = g->fd}),
+                     0);
     ACRE_CHECK_EQUAL(acre_segment_size(s), SIZE);
     *g->phase = 1;
     while (*g->phase != 2)
@@ -526,8 +535,8 @@ ACRE_TEST(segment, others_see_growth_and_shrinking_A28)
     struct stat st;
     acre_segment_options o = {.size = SIZE, .capacity = 4 * BIG};
     ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_MEMFD, NULL, &o), 0);
-    growth g = {s, acre_segment_fd(s), mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-                                            MAP_SHARED | MAP_ANONYMOUS, -1, 0)};
+    growth g = {s, acre_segment_fd(s),
+                mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)};
     size_t before = acre_heap_free_memory(acre_segment_heap(s));
     pid_t child = acre_test_spawn(watch_growth, &g);
     while (*g.phase != 1)
@@ -727,8 +736,8 @@ static void fill_the_file_system(void *arg)
         mount("tmpfs", path, "tmpfs", 0, "size=1m") != 0)
         _exit(77);
     snprintf(file, sizeof file, "%s/segment", path);
-    ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_FILE, file,
-                                         &(acre_segment_options){.size = 2 * BIG}), ENOSPC);
+    ACRE_CHECK_EQUAL(
+        acre_segment_create(&s, ACRE_FILE, file, &(acre_segment_options){.size = 2 * BIG}), ENOSPC);
     ACRE_CHECK_EQUAL(count_entries(path), 0);
     ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_FILE, file, &o), 0);
     ACRE_CHECK_EQUAL(acre_segment_grow(s, 4 * BIG), ENOSPC);
