@@ -27,7 +27,7 @@ eval style_open(900, height)
 eval style_legend(3 * rows + 1, height)
 set key maxrows rows
 set tmargin at screen 1 - (14.0 + 20 * rows) / height
-set lmargin at screen 0.1
+set lmargin at screen 0.125
 set rmargin at screen 0.975
 set bmargin 3.4
 set logscale xy
