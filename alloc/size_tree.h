@@ -18,53 +18,31 @@
 #ifndef ACRE_ALLOC_SIZE_TREE_H
 #define ACRE_ALLOC_SIZE_TREE_H
 
-#include <acre/algorithm.h>
+#include "alloc/tags.h"
 
-/* A free block as the index sees it.  A block's header stands in front of its payload. */
-typedef struct tree_block {
-    uint32_t prev;         /* units of the block in front if that is free and not top, else 0 */
-    uint32_t head;         /* units of this block; TREE_USED */
-    uint32_t next, back;   /* payload from here: list of equal sizes */
-    uint32_t child[2];     /* smaller, larger */
-    uint32_t up;           /* parent * 2 + red, or TREE_CHAINED */
-} tree_block;
-
-enum { TREE_UNIT = 16, TREE_HEADER = 8 };
-#define TREE_USED 0x80000000u
-#define TREE_UNITS 0x7fffffffu
+/* A node's next and back are its chain's; child[0] has the smaller sizes, child[1] the larger; up is
+ * the parent * 2 + red, or: */
 #define TREE_CHAINED 0xffffffffu
-_Static_assert(sizeof(tree_block) == 28 && offsetof(tree_block, next) == TREE_HEADER, "layout");
-
-/* Unit u's block: its header ends where unit u + 1, its payload, begins. */
-static inline tree_block *tree_at(const acre_region *r, uint32_t u)
-{
-    return (tree_block *)(r->base + (uint64_t)u * TREE_UNIT + TREE_HEADER);
-}
-
-static inline uint32_t tree_units(const acre_region *r, uint32_t u)
-{
-    return tree_at(r, u)->head & TREE_UNITS;
-}
 
 static inline uint32_t tree_parent(const acre_region *r, uint32_t u)
 {
-    return tree_at(r, u)->up >> 1;
+    return tag_at(r, u)->up >> 1;
 }
 
 static inline bool tree_red(const acre_region *r, uint32_t u)
 {
-    return u && (tree_at(r, u)->up & 1);
+    return u && (tag_at(r, u)->up & 1);
 }
 
 static inline void tree_set_parent(const acre_region *r, uint32_t u, uint32_t parent)
 {
-    tree_block *b = tree_at(r, u);
+    tag_block *b = tag_at(r, u);
     b->up = parent << 1 | (b->up & 1);
 }
 
 static inline void tree_paint(const acre_region *r, uint32_t u, uint32_t red)
 {
-    tree_block *b = tree_at(r, u);
+    tag_block *b = tag_at(r, u);
     if ((b->up & 1) != red)
         b->up = (b->up & ~1u) | red;
 }
@@ -75,36 +53,38 @@ static inline void tree_relink(const acre_region *r, uint32_t *root, uint32_t pa
 {
     uint32_t *link = root;
     if (parent)
-        link = &tree_at(r, parent)->child[tree_at(r, parent)->child[1] == u];
+        link = &tag_at(r, parent)->child[tag_at(r, parent)->child[1] == u];
     *link = to;
 }
 
 /* x goes down to side `side`, its other child comes up. */
-static __attribute__((noinline)) void tree_rotate(const acre_region *r, uint32_t *root, uint32_t x, int side)
+static __attribute__((noinline)) void tree_rotate(const acre_region *r, uint32_t *root, uint32_t x,
+                                                  int side)
 {
-    uint32_t y = tree_at(r, x)->child[!side], inner = tree_at(r, y)->child[side];
+    uint32_t y = tag_at(r, x)->child[!side], inner = tag_at(r, y)->child[side];
     uint32_t parent = tree_parent(r, x);
-    tree_at(r, x)->child[!side] = inner;
+    tag_at(r, x)->child[!side] = inner;
     if (inner)
         tree_set_parent(r, inner, x);
     tree_set_parent(r, y, parent);
     tree_relink(r, root, parent, x, y);
-    tree_at(r, y)->child[side] = x;
+    tag_at(r, y)->child[side] = x;
     tree_set_parent(r, x, y);
 }
 
 /* u is red and its parent may be too. */
-static __attribute__((noinline)) void tree_mend_insert(const acre_region *r, uint32_t *root, uint32_t u)
+static __attribute__((noinline)) void tree_mend_insert(const acre_region *r, uint32_t *root,
+                                                       uint32_t u)
 {
     for (;;) {
         uint32_t p = tree_parent(r, u);
         if (!tree_red(r, p))
             break;
         uint32_t g = tree_parent(r, p);
-        int side = tree_at(r, g)->child[1] == p;
-        uint32_t uncle = tree_at(r, g)->child[!side];
+        int side = tag_at(r, g)->child[1] == p;
+        uint32_t uncle = tag_at(r, g)->child[!side];
         if (!tree_red(r, uncle)) {
-            if (tree_at(r, p)->child[!side] == u) {
+            if (tag_at(r, p)->child[!side] == u) {
                 tree_rotate(r, root, p, side);
                 p = u;
             }
@@ -124,28 +104,28 @@ static __attribute__((noinline)) void tree_mend_insert(const acre_region *r, uin
 /* Hang u into the list behind the node of its size. */
 static inline void tree_chain(const acre_region *r, uint32_t node, uint32_t u)
 {
-    tree_block *b = tree_at(r, u), *n = tree_at(r, node);
+    tag_block *b = tag_at(r, u), *n = tag_at(r, node);
     b->next = n->next;
     b->back = node;
     b->up = TREE_CHAINED;
     if (n->next)
-        tree_at(r, n->next)->back = u;
+        tag_at(r, n->next)->back = u;
     n->next = u;
 }
 
 /* u has its head; it is in no index. */
 static __attribute__((noinline)) void tree_insert(const acre_region *r, uint32_t *root, uint32_t u)
 {
-    tree_block *b = tree_at(r, u);
-    uint32_t *link = root, parent = 0, units = b->head & TREE_UNITS;
+    tag_block *b = tag_at(r, u);
+    uint32_t *link = root, parent = 0, units = b->head & TAG_UNITS;
     while (*link) {
         parent = *link;
-        uint32_t here = tree_units(r, parent);
+        uint32_t here = tag_units(r, parent);
         if (here == units) {
             tree_chain(r, parent, u);
             return;
         }
-        link = &tree_at(r, parent)->child[here < units];
+        link = &tag_at(r, parent)->child[here < units];
     }
     b->next = 0;
     b->back = 0;
@@ -157,18 +137,19 @@ static __attribute__((noinline)) void tree_insert(const acre_region *r, uint32_t
 }
 
 /* Below `parent` on the side of u (may be 0) a black node is missing. */
-static __attribute__((noinline)) void tree_mend_erase(const acre_region *r, uint32_t *root, uint32_t u, uint32_t parent)
+static __attribute__((noinline)) void tree_mend_erase(const acre_region *r, uint32_t *root,
+                                                      uint32_t u, uint32_t parent)
 {
     while (u != *root && !tree_red(r, u)) {
-        int side = tree_at(r, parent)->child[1] == u;
-        uint32_t w = tree_at(r, parent)->child[!side];
+        int side = tag_at(r, parent)->child[1] == u;
+        uint32_t w = tag_at(r, parent)->child[!side];
         if (tree_red(r, w)) {
             tree_paint(r, w, 0);
             tree_paint(r, parent, 1);
             tree_rotate(r, root, parent, side);
-            w = tree_at(r, parent)->child[!side];
+            w = tag_at(r, parent)->child[!side];
         }
-        uint32_t near = tree_at(r, w)->child[side], far = tree_at(r, w)->child[!side];
+        uint32_t near = tag_at(r, w)->child[side], far = tag_at(r, w)->child[!side];
         if (!tree_red(r, near) && !tree_red(r, far)) {
             tree_paint(r, w, 1);
             u = parent;
@@ -193,9 +174,10 @@ static __attribute__((noinline)) void tree_mend_erase(const acre_region *r, uint
 }
 
 /* y takes z's place: its parent, children and colour. */
-static __attribute__((noinline)) void tree_replace(const acre_region *r, uint32_t *root, uint32_t z, uint32_t y)
+static __attribute__((noinline)) void tree_replace(const acre_region *r, uint32_t *root, uint32_t z,
+                                                   uint32_t y)
 {
-    tree_block *from = tree_at(r, z), *to = tree_at(r, y);
+    tag_block *from = tag_at(r, z), *to = tag_at(r, y);
     tree_relink(r, root, from->up >> 1, z, y);
     for (int side = 0; side < 2; side++) {
         to->child[side] = from->child[side];
@@ -208,7 +190,7 @@ static __attribute__((noinline)) void tree_replace(const acre_region *r, uint32_
 /* Take a node with at most one child out; mend below its parent. */
 static __attribute__((noinline)) void tree_splice(const acre_region *r, uint32_t *root, uint32_t z)
 {
-    tree_block *b = tree_at(r, z);
+    tag_block *b = tag_at(r, z);
     uint32_t u = b->child[0] ? b->child[0] : b->child[1], parent = b->up >> 1;
     bool black = !(b->up & 1);
     tree_relink(r, root, parent, z, u);
@@ -222,35 +204,35 @@ static __attribute__((noinline)) void tree_splice(const acre_region *r, uint32_t
  * z's. */
 static void tree_erase_node(const acre_region *r, uint32_t *root, uint32_t z)
 {
-    uint32_t y = tree_at(r, z)->child[1];
-    if (!y || !tree_at(r, z)->child[0]) {
+    uint32_t y = tag_at(r, z)->child[1];
+    if (!y || !tag_at(r, z)->child[0]) {
         tree_splice(r, root, z);
         return;
     }
-    while (tree_at(r, y)->child[0])
-        y = tree_at(r, y)->child[0];
+    while (tag_at(r, y)->child[0])
+        y = tag_at(r, y)->child[0];
     tree_splice(r, root, y);
     tree_replace(r, root, z, y);
 }
 
 static inline void tree_unchain(const acre_region *r, uint32_t u)
 {
-    tree_block *b = tree_at(r, u);
-    tree_at(r, b->back)->next = b->next;
+    tag_block *b = tag_at(r, u);
+    tag_at(r, b->back)->next = b->next;
     if (b->next)
-        tree_at(r, b->next)->back = b->back;
+        tag_at(r, b->next)->back = b->back;
 }
 
 /* Take block u out, wherever it is. */
 static __attribute__((noinline)) void tree_erase(const acre_region *r, uint32_t *root, uint32_t u)
 {
-    tree_block *b = tree_at(r, u);
+    tag_block *b = tag_at(r, u);
     uint32_t heir = b->next;
     if (b->up == TREE_CHAINED) {
         tree_unchain(r, u);
     } else if (heir) {
         tree_replace(r, root, u, heir);
-        tree_at(r, heir)->back = 0;
+        tag_at(r, heir)->back = 0;
     } else {
         tree_erase_node(r, root, u);
     }
@@ -262,48 +244,24 @@ static inline uint32_t tree_best(const acre_region *r, uint32_t root, uint32_t u
 {
     uint32_t best = 0;
     while (root) {
-        const tree_block *b = tree_at(r, root);
-        uint32_t here = b->head & TREE_UNITS;
+        const tag_block *b = tag_at(r, root);
+        uint32_t here = b->head & TAG_UNITS;
         if (here >= units)
             best = root;
         if (here == units)
             break;
         root = b->child[here < units];
     }
-    return best && tree_at(r, best)->next ? tree_at(r, best)->next : best;
+    return best && tag_at(r, best)->next ? tag_at(r, best)->next : best;
 }
 
-/* Checking.  Everything reached is looked at before it is followed; `left` bounds the steps. */
-typedef struct tree_census {
-    uint32_t first, end; /* blocks lie in [first, end) */
-    uint64_t left;       /* blocks that may still be met */
-    uint64_t sum;        /* of tree_mark() over the blocks met */
-} tree_census;
-
-/* A sum of these over two sets is equal only if the sets are (but for one chance in 2^64). */
-static inline uint64_t tree_mark(uint32_t u)
+static const char *tree_check_chain(const acre_region *r, tag_census *c, uint32_t node)
 {
-    uint64_t x = (uint64_t)u * 0x9e3779b97f4a7c15u;
-    x = (x ^ x >> 32) * 0xd6e8feb86659fd93u;
-    return x ^ x >> 32;
-}
-
-static bool tree_meet(const acre_region *r, tree_census *c, uint32_t u, uint32_t units)
-{
-    if (u < c->first || u > c->end - 2 || c->left == 0)
-        return false;
-    c->left--;
-    c->sum += tree_mark(u);
-    return tree_at(r, u)->head == units;
-}
-
-static const char *tree_check_chain(const acre_region *r, tree_census *c, uint32_t node)
-{
-    uint32_t units = tree_units(r, node), back = node;
-    for (uint32_t u = tree_at(r, node)->next; u; u = tree_at(r, u)->next) {
-        if (!tree_meet(r, c, u, units))
+    uint32_t units = tag_units(r, node), back = node;
+    for (uint32_t u = tag_at(r, node)->next; u; u = tag_at(r, u)->next) {
+        if (!tag_meet(r, c, u, units))
             return "T5";
-        if (tree_at(r, u)->back != back || tree_at(r, u)->up != TREE_CHAINED)
+        if (tag_at(r, u)->back != back || tag_at(r, u)->up != TREE_CHAINED)
             return "T5";
         back = u;
     }
@@ -312,18 +270,19 @@ static const char *tree_check_chain(const acre_region *r, tree_census *c, uint32
 
 /* The subtree at u, whose sizes must lie strictly between low and high.  Depth is bounded, and
  * so is the recursion: a red-black tree of 2^31 nodes has at most 62 levels. */
-static inline const char *tree_check(const acre_region *r, tree_census *c, uint32_t u, uint32_t parent,
-                              uint64_t low, uint64_t high, int depth, int *blacks)
+static inline const char *tree_check(const acre_region *r, tag_census *c, uint32_t u,
+                                     uint32_t parent, uint64_t low, uint64_t high, int depth,
+                                     int *blacks)
 {
     *blacks = 1;
     if (!u)
         return NULL;
     if (depth > 64 || u < c->first || u > c->end - 2)
         return "T2";
-    const tree_block *b = tree_at(r, u);
+    const tag_block *b = tag_at(r, u);
     uint32_t units = b->head;
     int left, right;
-    if (!tree_meet(r, c, u, units) || units <= low || units >= high)
+    if (!tag_meet(r, c, u, units) || units <= low || units >= high)
         return "T1";
     if (b->up >> 1 != parent || b->back != 0)
         return "T2";

@@ -8,7 +8,7 @@
 
 /* White box: best fit's dv and its index. */
 #include "alloc/heap.h"
-#include "alloc/rb_heap.h"
+#include "alloc/tags.h"
 
 enum { BULK_SIZE = 1 << 20, BULK_N = 300 };
 
@@ -112,11 +112,11 @@ static acre_heap *bulk_run(void)
 ACRE_TEST(bulk_best_fit, neighbours_merge_outside_the_index)
 {
     acre_heap *h = bulk_run();
-    rb_heap *rb = rb_of(&h->region), before = *rb;
+    tag_heap *rb = tag_of(&h->region), before = *rb;
     ACRE_CHECK_EQUAL(acre_free_many(h, BULK_RUN, bulk_blocks + 1), 0);
     test_sound(h);
     ACRE_CHECK_EQUAL(rb->dv.units, BULK_RUN * 63);
-    ACRE_CHECK(rb->bins_used == before.bins_used && rb->root == before.root);
+    ACRE_CHECK(rb->bins_used == before.bins_used && rb->large == before.large);
     ACRE_CHECK_EQUAL(rb->free_units, before.free_units + BULK_RUN * 63);
 }
 
@@ -125,7 +125,7 @@ ACRE_TEST(bulk_best_fit, negative_control_one_by_one_they_merge_in_the_index)
     acre_heap *h = bulk_run();
     for (int i = 1; i <= BULK_RUN; i++)
         ACRE_CHECK_EQUAL(acre_free(h, bulk_blocks[i]), 0);
-    ACRE_CHECK(rb_of(&h->region)->root != 0);
+    ACRE_CHECK(tag_of(&h->region)->large != 0);
 }
 
 /* The hole, in the tree by now, serves them all, in a row. */
