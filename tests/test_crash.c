@@ -126,13 +126,16 @@ static void crash_repeats(const char *said, const char *table)
     ACRE_CHECK(strstr(text, " 1 injected"), "%s", text);
 }
 
-static void crash_finds(const char *algorithm, const char *operation, const char *key)
+/* The part finds the mistake in this operation and state. */
+static void crash_finds(const char *part, const char *algorithm, const char *operation,
+                        const char *state, const char *key)
 {
     crash_skip();
-    char table[PATH_MAX], arguments[256], text[8192];
-    crash_table_path(table, algorithm);
-    snprintf(arguments, sizeof arguments, "--only step -a %s --operation %s --state coalesce",
-             algorithm, operation);
+    char table[PATH_MAX], arguments[256], text[8192], name[64];
+    snprintf(name, sizeof name, "%s-%s", part, algorithm);
+    crash_table_path(table, name);
+    snprintf(arguments, sizeof arguments, "--only %s -a %s --operation %s --state %s", part,
+             algorithm, operation, state);
     ACRE_CHECK_EQUAL(crash_run(arguments, table, text, sizeof text), 1);
     json_t *root = crash_read(table);
     crash_adds_up(root);
@@ -145,20 +148,25 @@ static void crash_finds(const char *algorithm, const char *operation, const char
 
 ACRE_TEST(crash, a_forgotten_note_is_found)
 {
-    crash_finds("careless_note", "free_from", "doubled");
+    crash_finds("step", "careless_note", "free_from", "coalesce", "doubled");
 }
 
 ACRE_TEST(crash, a_free_without_notes_is_found)
 {
-    crash_finds("careless_unnoted", "free", "unsound");
+    crash_finds("step", "careless_unnoted", "free", "coalesce", "unsound");
 }
 
 ACRE_TEST(crash, a_commit_before_the_slot_is_found)
 {
-    crash_finds("careless_commit", "alloc_into", "lost");
+    crash_finds("step", "careless_commit", "alloc_into", "coalesce", "lost");
 }
 
 ACRE_TEST(crash, a_recovery_without_end_is_found)
 {
-    crash_finds("careless_hang", "free", "hangs");
+    crash_finds("step", "careless_hang", "free", "coalesce", "hangs");
+}
+
+ACRE_TEST(crash, a_growth_without_notes_is_found)
+{
+    crash_finds("life", "careless_grow", "grow", "shm,file", "unsound");
 }

@@ -5,6 +5,7 @@
  *   careless_note     a free that forgets its last note
  *   careless_unnoted  a free that notes nothing
  *   careless_commit   an allocation that commits before acre_alloc_into() has stored the slot
+ *   careless_grow     a heap that grows without notes
  *   careless_hang     a recovery that does not end */
 #include "tests/crash/crash.h"
 
@@ -43,6 +44,12 @@ static void *careless_commit_alloc(acre_region *r, size_t size, size_t align)
     return p;
 }
 
+static int careless_grow_grow(acre_region *r, size_t size)
+{
+    acre_region bare = careless_without_journal(r);
+    return careless_sound()->grow(&bare, size);
+}
+
 static void careless_hang_recover(acre_region *r)
 {
     for (volatile bool for_ever = true; for_ever && r;)
@@ -64,6 +71,11 @@ static void careless_commit_make(acre_algorithm *a)
     a->alloc = careless_commit_alloc;
 }
 
+static void careless_grow_make(acre_algorithm *a)
+{
+    a->grow = careless_grow_grow;
+}
+
 static void careless_hang_make(acre_algorithm *a)
 {
     a->recover = careless_hang_recover;
@@ -73,9 +85,8 @@ static const struct careless {
     const char *name;
     void (*make)(acre_algorithm *a);
 } careless[] = {
-    {"careless_note", careless_note_make},
-    {"careless_unnoted", careless_unnoted_make},
-    {"careless_commit", careless_commit_make},
+    {"careless_note", careless_note_make},     {"careless_unnoted", careless_unnoted_make},
+    {"careless_commit", careless_commit_make}, {"careless_grow", careless_grow_make},
     {"careless_hang", careless_hang_make},
 };
 enum { CARELESS = sizeof careless / sizeof *careless };

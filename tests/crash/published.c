@@ -166,7 +166,7 @@ const char *published_turn(published *p, uint64_t *seed, enum published_mix mix,
 {
     size_t i = crash_below(seed, n), slot = first + i;
     uint64_t what = crash_below(seed, 100);
-    if (what >= 97)
+    if (what >= 97 && mix != PUBLISHED_FIXED)
         return published_segment(p, seed);
     if (mix == PUBLISHED_PLAIN && what >= 60)
         return published_hold(p, seed);

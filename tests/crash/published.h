@@ -43,8 +43,9 @@ typedef struct published_finding {
 
 /* What a turn may do. */
 enum published_mix {
-    PUBLISHED_ONLY, /* a kill may lose nothing */
-    PUBLISHED_PLAIN /* also acre_alloc() & co.: a kill may lose what was in hand */
+    PUBLISHED_FIXED, /* nothing to the segment's size; a kill may lose nothing */
+    PUBLISHED_ONLY,  /* a kill may lose nothing */
+    PUBLISHED_PLAIN  /* also acre_alloc() & co.: a kill may lose what was in hand */
 };
 
 /* A segment of PUBLISHED_LEAST bytes.  0, or its error. */
