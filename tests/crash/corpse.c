@@ -50,6 +50,26 @@ int corpse_open(corpse *k, const char *image, acre_segment **s)
     return acre_segment_open(s, ACRE_MEMFD, NULL, &o);
 }
 
+void corpse_choose_lock(char *image, uint32_t kind)
+{
+    corpse_control(image)->lock_kind = kind;
+}
+
+static uint32_t corpse_word(const char *segment)
+{
+    return __atomic_load_n(&corpse_control(segment)->lock.word, __ATOMIC_SEQ_CST);
+}
+
+bool corpse_locked(const char *segment)
+{
+    return corpse_word(segment) & FUTEX_TID_MASK;
+}
+
+bool corpse_awaited(const char *segment)
+{
+    return corpse_word(segment) & FUTEX_WAITERS;
+}
+
 bool corpse_unfinished(const char *image)
 {
     return corpse_control(image)->journal.count != 0;

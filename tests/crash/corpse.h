@@ -19,6 +19,13 @@ void corpse_free(corpse *k);
  * 0 or what acre_segment_open() says. */
 int corpse_open(corpse *k, const char *image, acre_segment **s);
 
+/* The image's heap has a lock of this kind from now on (enum acre_lock_kind). */
+void corpse_choose_lock(char *image, uint32_t kind);
+
+/* In a living segment: somebody has the lock; and a process sleeps until it is free. */
+bool corpse_locked(const char *segment);
+bool corpse_awaited(const char *segment);
+
 /* Is there anything in the image to be rolled back? */
 bool corpse_unfinished(const char *image);
 
