@@ -17,11 +17,26 @@ static inline bool alloc_plain(const acre_heap *h)
     return h->plain && !h->control->zeroed;
 }
 
-/* In a zeroed heap.  After the commit: the block is ours. */
-static void alloc_hide_links(const acre_heap *h, void *p)
+static size_t alloc_links(const acre_heap *h, const void *p)
 {
-    size_t usable = h->algorithm->usable(&h->region, p), links = h->algorithm->link_bytes;
-    memset(p, 0, usable < links ? usable : links);
+    size_t usable = h->algorithm->usable(&h->region, p), links = h->inner->link_bytes;
+    return usable < links ? usable : links;
+}
+
+void acre__heap_hide_links(const acre_heap *h, void *p)
+{
+    memset(p, 0, alloc_links(h, p));
+}
+
+void acre__heap_hide_links_noted(const acre_heap *h, void *p)
+{
+    size_t bytes = alloc_links(h, p), whole = bytes / sizeof(uint64_t);
+    uint64_t *word = p;
+    for (size_t i = 0; i < whole; i++)
+        acre_set64(&h->region, &word[i], 0);
+    if (bytes % sizeof *word)
+        acre_set64(&h->region, &word[whole],
+                   word[whole] & ~(uint64_t)0 << bytes % sizeof *word * 8);
 }
 
 /* Out of line, so that a plain heap's calls are a jump. */
@@ -32,7 +47,7 @@ static __attribute__((noinline)) void *alloc_locked(acre_heap *h, size_t size, s
     void *p = h->alloc(&h->region, size, align);
     acre__heap_leave(h);
     if (__builtin_expect(h->control->zeroed, 0) && p)
-        alloc_hide_links(h, p);
+        acre__heap_hide_links(h, p);
     return p;
 }
 
@@ -73,7 +88,7 @@ static __attribute__((noinline)) int alloc_free_locked(acre_heap *h, void *p)
         return e;
     e = h->free(&h->region, p);
     acre__heap_leave(h);
-    return e;
+    return __builtin_expect(e != 0, 0) ? acre__heap_misuse(h, e, p) : 0;
 }
 
 int acre_free(acre_heap *h, void *p)
@@ -82,12 +97,17 @@ int acre_free(acre_heap *h, void *p)
         return 0;
     if (h->plain)
         return h->free(&h->region, p);
-    return acre__heap_foreign(h, p) ? ACRE_EINVALID : alloc_free_locked(h, p);
+    if (__builtin_expect(acre__heap_foreign(h, p), 0))
+        return acre__heap_misuse(h, ACRE_EINVALID, p);
+    return alloc_free_locked(h, p);
 }
 
 size_t acre_usable_size(acre_heap *h, const void *p)
 {
-    return acre__heap_foreign(h, p) ? 0 : h->algorithm->usable(&h->region, p);
+    size_t usable = acre__heap_foreign(h, p) ? 0 : h->algorithm->usable(&h->region, p);
+    if (__builtin_expect(usable == 0, 0))
+        acre__heap_misuse(h, acre__heap_judge(h, p), p);
+    return usable;
 }
 
 /* Grow in place to at least size, or shrink to it; false leaves the block as it is. */

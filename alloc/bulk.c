@@ -61,6 +61,8 @@ int acre_alloc_many(acre_heap *h, size_t n, const size_t *sizes, size_t size, vo
         return e;
     e = bulk_alloc(h, n, sizes, size, out);
     acre__heap_leave(h);
+    for (size_t i = 0; h->control->zeroed && !e && i < n; i++)
+        acre__heap_hide_links(h, out[i]);
     return e;
 }
 
@@ -83,36 +85,39 @@ static void bulk_sort(size_t n, void **blocks)
 }
 
 /* Keep what can be a block; NULLs are no error. */
-static size_t bulk_filter(const acre_heap *h, size_t n, void **blocks, int *error)
+static size_t bulk_filter(acre_heap *h, size_t n, void **blocks, int *error)
 {
     size_t kept = 0;
     for (size_t i = 0; i < n; i++)
         if (!acre__heap_foreign(h, blocks[i]))
             blocks[kept++] = blocks[i];
         else if (blocks[i])
-            *error = ACRE_EINVALID;
+            *error = acre__heap_misuse(h, ACRE_EINVALID, blocks[i]);
     return kept;
 }
 
-static size_t bulk_free_singly(acre_heap *h, size_t n, void *const *blocks)
-{
-    size_t i = 0;
-    while (i < n && h->algorithm->free(&h->region, blocks[i]) == 0) {
-        acre__heap_commit(h);
-        i++;
-    }
-    return i;
-}
-
-/* Goes on behind one that is not a live block. */
-static int bulk_free(acre_heap *h, size_t n, void *const *blocks)
+/* Each goes on behind one that is not a live block. */
+static int bulk_free_singly(acre_heap *h, size_t n, void *const *blocks)
 {
     int error = 0;
     for (size_t i = 0; i < n; i++) {
-        i += h->algorithm->free_many ? h->algorithm->free_many(&h->region, n - i, blocks + i)
-                                     : bulk_free_singly(h, n - i, blocks + i);
+        int e = h->free(&h->region, blocks[i]);
+        acre__heap_commit(h);
+        if (e)
+            error = acre__heap_misuse(h, e, blocks[i]);
+    }
+    return error;
+}
+
+static int bulk_free(acre_heap *h, size_t n, void *const *blocks)
+{
+    int error = 0;
+    if (!h->algorithm->free_many)
+        return bulk_free_singly(h, n, blocks);
+    for (size_t i = 0; i < n; i++) {
+        i += h->algorithm->free_many(&h->region, n - i, blocks + i);
         if (i < n)
-            error = ACRE_EINVALID;
+            error = acre__heap_misuse(h, ACRE_EINVALID, blocks[i]);
     }
     return error;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* heap.c: the life of a heap: layout, attaching, entering (lock and recovery), leaving (commit). */
-#include "alloc/heap.h"
+#include "alloc/checked.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/random.h>
 
 enum { HEAP_ALIGN = 64 };
 
@@ -12,19 +13,28 @@ static size_t heap_round(size_t n)
     return (n + HEAP_ALIGN - 1) & ~(size_t)(HEAP_ALIGN - 1);
 }
 
+static uint64_t heap_max(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 /* Entries: what the algorithm needs for one call, and what the layer above adds to it: a user's
- * slot, the first words of a block that is freed from a slot, the segment's size. */
+ * slot, the first words of a block that is freed from a slot or whose links are hidden in one, the
+ * segment's size; with guards their words, and those of them that a free may overwrite. */
 static uint64_t heap_journal_entries(const acre_algorithm *a, const acre_heap_options *o)
 {
     if (o->journal == ACRE_JOURNAL_OFF)
         return 0;
-    return a->journal_words + 4 + a->free_clobbers / 8;
+    uint64_t guards = o->checks >= ACRE_CHECKS_CANARY ? 4 + a->free_clobbers / 8 : 0;
+    return a->journal_words + 4 + heap_max(a->free_clobbers, a->link_bytes) / 8 + guards;
 }
 
 size_t acre__heap_overhead(const acre_algorithm *a, const acre_heap_options *o)
 {
+    size_t kept = o->checks >= ACRE_CHECKS_CANARY ? sizeof(acre__quarantine) : 0;
     return heap_round(sizeof(acre__heap_control) +
-                      heap_journal_entries(a, o) * sizeof(acre_journal_entry));
+                      heap_journal_entries(a, o) * sizeof(acre_journal_entry)) +
+           kept;
 }
 
 static int heap_fits(size_t region, size_t reach, const acre_algorithm *a)
@@ -32,6 +42,13 @@ static int heap_fits(size_t region, size_t reach, const acre_algorithm *a)
     if (region < a->min_size)
         return ACRE_ETOOSMALL;
     return a->reach && reach > a->reach ? ACRE_ETOOBIG : 0;
+}
+
+static int heap_make_key(acre__heap_control *c, const acre_heap_options *o)
+{
+    if (o->checks < ACRE_CHECKS_CANARY)
+        return 0;
+    return getrandom(&c->key, sizeof c->key, 0) == sizeof c->key ? 0 : errno;
 }
 
 int acre__heap_format(void *at, size_t size, size_t capacity, const acre_algorithm *a,
@@ -43,7 +60,7 @@ int acre__heap_format(void *at, size_t size, size_t capacity, const acre_algorit
         return ACRE_ETOOSMALL;
     size_t region = (size - start) & ~(size_t)(HEAP_ALIGN - 1);
     int e = heap_fits(region, capacity - start, a);
-    if (e)
+    if (e || (e = heap_make_key(c, o)) != 0)
         return e;
     c->region_size = region;
     c->lock_kind = o->lock;
@@ -51,6 +68,7 @@ int acre__heap_format(void *at, size_t size, size_t capacity, const acre_algorit
     c->region_start = (uint32_t)start;
     c->journal.capacity = heap_journal_entries(a, o);
     acre_heap_options whole = acre__heap_options_resolve(a, o);
+    c->checks = o->checks;
     memcpy(c->param, whole.param, sizeof c->param);
     acre_region r = {.base = (char *)at + start};
     a->init(&r, region, &whole);
@@ -61,7 +79,7 @@ int acre__heap_format(void *at, size_t size, size_t capacity, const acre_algorit
 int acre__heap_validate(const void *at, size_t room, const acre_algorithm *a)
 {
     const acre__heap_control *c = at;
-    acre_heap_options o = {.lock = c->lock_kind, .journal = c->journal_mode};
+    acre_heap_options o = {.lock = c->lock_kind, .journal = c->journal_mode, .checks = c->checks};
     if (room < sizeof *c || acre_heap_options_check(a, &o) != 0)
         return ACRE_ECORRUPT;
     if (c->region_start != acre__heap_overhead(a, &o) || c->region_start > room)
@@ -75,12 +93,31 @@ int acre__heap_validate(const void *at, size_t room, const acre_algorithm *a)
     return c->journal.count > c->journal.capacity ? ACRE_ECORRUPT : 0;
 }
 
+/* Who wants to be told of misuse cannot have the calls that return straight from the algorithm. */
+static bool heap_is_plain(const acre_heap *h)
+{
+    bool any_address =
+        (h->inner->flags & ACRE_ANY_ADDRESS) || h->control->checks == ACRE_CHECKS_NONE;
+    return !h->lock && !h->region.journal && !h->guarded && !h->misuse && any_address &&
+           !acre__heap_guards(h);
+}
+
+static void heap_attach_checks(acre_heap *h)
+{
+    const acre__heap_control *c = h->control;
+    h->quarantine = NULL;
+    if (c->checks >= ACRE_CHECKS_CANARY && !(h->inner->flags & ACRE_NO_FREE))
+        h->quarantine = (acre__quarantine *)(void *)(h->region.base - sizeof(acre__quarantine));
+    if (c->checks >= ACRE_CHECKS_CANARY)
+        acre__checked_attach(h);
+}
+
 void acre__heap_attach(acre_heap *h, void *at, const acre_algorithm *a, bool read_only)
 {
     acre__heap_control *c = at;
     bool locked = c->lock_kind != ACRE_LOCK_NONE && !(a->flags & ACRE_CONCURRENT);
     h->control = c;
-    h->algorithm = a;
+    h->algorithm = h->inner = a;
     h->read_only = read_only;
     h->lock = locked && !read_only ? &c->lock : NULL;
     h->lock_kind = h->lock ? c->lock_kind : ACRE_LOCK_NONE;
@@ -89,9 +126,39 @@ void acre__heap_attach(acre_heap *h, void *at, const acre_algorithm *a, bool rea
     h->region.base = (char *)at + c->region_start;
     h->reach = h->window - (uint64_t)(h->region.base - h->segment);
     h->region.journal = c->journal_mode == ACRE_JOURNAL_ON ? &c->journal : NULL;
-    h->plain = !h->lock && !h->region.journal && !h->guarded && (a->flags & ACRE_ANY_ADDRESS);
-    h->alloc = a->alloc;
     h->free = a->free;
+    heap_attach_checks(h);
+    h->alloc = h->algorithm->alloc;
+    h->plain = heap_is_plain(h);
+}
+
+void acre_heap_on_misuse(acre_heap *h, acre_misuse *fn, void *arg)
+{
+    h->misuse = fn;
+    h->misuse_arg = arg;
+    h->plain = heap_is_plain(h);
+}
+
+void acre__heap_tell(acre_heap *h, int error, const void *p)
+{
+    if (h->misuse)
+        h->misuse(h->misuse_arg, h, error, p);
+}
+
+int acre__heap_misuse(acre_heap *h, int error, const void *p)
+{
+    if (error == ACRE_EINVALID || error == ACRE_EOVERRUN)
+        acre__heap_tell(h, error, p);
+    return error;
+}
+
+int acre__heap_judge(const acre_heap *h, const void *p)
+{
+    if (acre__heap_foreign(h, p))
+        return ACRE_EINVALID;
+    if (acre__heap_guards(h))
+        return acre__checked_judge(h, p);
+    return h->inner->usable(&h->region, p) ? 0 : ACRE_EINVALID;
 }
 
 void acre__heap_measure(acre_heap *h)
@@ -101,11 +168,12 @@ void acre__heap_measure(acre_heap *h)
 }
 
 /* A journal that is not from this library must not make its reader store outside the segment, nor
- * into the lock or the journal itself. */
+ * into the lock or the journal itself.  The quarantine stands at the region's start. */
 static bool heap_undoable(const acre_heap *h, uint64_t at, uint64_t bytes, uint64_t align)
 {
     uint64_t control = (uint64_t)((char *)h->control - h->segment);
-    uint64_t region = (uint64_t)(h->region.base - h->segment);
+    uint64_t region =
+        (uint64_t)(h->region.base - h->segment) - (h->quarantine ? sizeof *h->quarantine : 0);
     uint64_t size = *h->size < h->window ? *h->size : h->window;
     if (size < bytes || at > size - bytes || at % align)
         return false;
@@ -182,7 +250,7 @@ static int heap_recover(acre_heap *h)
     if (h->region.journal)
         return 0;
 #endif
-    if (h->algorithm->check(&h->region, &(acre_damage){0}) == 0)
+    if (h->inner->check(&h->region, &(acre_damage){0}) == 0)
         return 0;
     ACRE_PUT(h->control->journal.count, ACRE__POISON);
     return ACRE_EPOISONED;

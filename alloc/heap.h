@@ -20,7 +20,12 @@ struct acre_heap {
     int (*free)(acre_region *r, void *p);
     uint64_t window; /* bytes of the segment that this process has mapped */
     uint64_t reach;  /* of these, bytes of the region */
-    const acre_algorithm *algorithm;
+    const acre_algorithm *algorithm; /* whose methods are called: inner, or &checked */
+    const acre_algorithm *inner;     /* the algorithm */
+    acre_algorithm checked;          /* its methods with checks around them (checked.c) */
+    acre__quarantine *quarantine;    /* NULL: nothing is kept */
+    acre_misuse *misuse;             /* the program's; NULL: none */
+    void *misuse_arg;
     acre__heap_control *control;
     char *segment;        /* the segment's first byte; offsets count from it */
     const uint64_t *size; /* the segment's size now, in its header */
@@ -50,6 +55,30 @@ static inline bool acre__heap_foreign(const acre_heap *h, const void *p)
     uint64_t at = (uint64_t)((const char *)p - h->region.base);
     return (at >= h->reach) | (((uintptr_t)p & (ACRE_BUG_IS(14) ? 0 : ACRE_ALIGN_MIN - 1)) != 0);
 }
+
+/* Tell the program of a misuse. */
+void acre__heap_tell(acre_heap *h, int error, const void *p);
+
+/* The same, if the error says that p cannot be used; the error. */
+int acre__heap_misuse(acre_heap *h, int error, const void *p);
+
+/* The heap has guards behind its blocks. */
+static inline bool acre__heap_guards(const acre_heap *h)
+{
+    return h->algorithm != h->inner;
+}
+
+/* Why p cannot be used: ACRE_EINVALID or ACRE_EOVERRUN.  0: it can. */
+int acre__heap_judge(const acre_heap *h, const void *p);
+
+/* In a zeroed heap: what a new block's first bytes may still hold of the algorithm's links.  The block is
+ * the caller's already, or (noted) the journal brings the links back. */
+void acre__heap_hide_links(const acre_heap *h, void *p);
+void acre__heap_hide_links_noted(const acre_heap *h, void *p);
+
+/* In heaps with guards.  Behind the commit of the step that freed p: overwrite what was in it.  0 or
+ * ACRE_EUSEDFREED. */
+int acre__checked_settle(acre_heap *h, void *p);
 
 /* What is rare at an entry: an owner has died, a journal is not empty, a guarded heap. */
 int acre__heap_enter_unusual(acre_heap *h, int locked);

@@ -32,7 +32,7 @@ int acre_heap_check(acre_heap *h, acre_damage *d)
 {
     acre_damage found = {0};
     int e = inspect(h, inspect_damage, &found);
-    if (e == ACRE_ECORRUPT && d)
+    if (e < 0 && e != ACRE_EPOISONED && d)
         *d = found;
     return e;
 }
@@ -180,13 +180,14 @@ size_t acre_heap_free_empty(acre_heap *h)
 
 const acre_algorithm *acre_heap_algorithm(const acre_heap *h)
 {
-    return h->algorithm;
+    return h->inner;
 }
 
 acre_heap_options acre_heap_options_of(const acre_heap *h)
 {
     const acre__heap_control *c = h->control;
-    acre_heap_options o = {.lock = c->lock_kind, .journal = c->journal_mode, .given = ~0u};
+    acre_heap_options o = {
+        .lock = c->lock_kind, .journal = c->journal_mode, .checks = c->checks, .given = ~0u};
     memcpy(o.param, c->param, sizeof o.param);
     if (h->algorithm->classes)
         h->algorithm->classes(&h->region, &o);

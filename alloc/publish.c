@@ -32,6 +32,8 @@ static int publish_alloc(acre_heap *h, acre_off *slot, size_t size)
         return ENOMEM;
     if (ACRE_BUG_IS(9))
         *slot = (acre_off)((char *)p - h->segment);
+    if (h->control->zeroed)
+        acre__heap_hide_links_noted(h, p);
     acre_set64(&h->region, slot, (acre_off)((char *)p - h->segment));
     return 0;
 }
@@ -140,7 +142,7 @@ static void publish_note_contents(acre_heap *h, void *p)
     uint64_t *word = p;
     if (!h->region.journal || ACRE_BUG_IS(12))
         return;
-    size_t usable = h->algorithm->usable(&h->region, p), bytes = h->algorithm->free_clobbers;
+    size_t usable = h->inner->usable(&h->region, p), bytes = h->inner->free_clobbers;
     for (size_t i = 0; i < (usable < bytes ? usable : bytes) / sizeof *word; i++)
         acre_note(&h->region, &word[i], word[i], 0);
 }
@@ -149,13 +151,18 @@ static int publish_free(acre_heap *h, acre_off *slot)
 {
     acre__heap_measure(h);
     void *p = publish_block(h, *slot);
-    if (!p || acre_usable_size(h, p) == 0)
-        return ACRE_EINVALID;
+    int e = p ? acre__heap_judge(h, p) : ACRE_EINVALID;
+    if (e)
+        return acre__heap_misuse(h, e, (void *)((uintptr_t)h->segment + *slot));
     publish_note_contents(h, p);
     acre_set64(&h->region, slot, 0);
     if (ACRE_BUG_IS(10))
         acre__heap_commit(h);
-    return h->algorithm->free(&h->region, p);
+    e = h->algorithm->free(&h->region, p);
+    if (e || !acre__heap_guards(h))
+        return e;
+    acre__heap_commit(h);
+    return acre__checked_settle(h, p);
 }
 
 int acre_free_from(acre_heap *h, acre_off *slot)

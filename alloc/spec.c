@@ -21,6 +21,10 @@ static const spec_word spec_words[] = {
     {"lock=spin", offsetof(acre_heap_options, lock), ACRE_LOCK_SPIN},
     {"journal=on", offsetof(acre_heap_options, journal), ACRE_JOURNAL_ON},
     {"journal=off", offsetof(acre_heap_options, journal), ACRE_JOURNAL_OFF},
+    {"checks=0", offsetof(acre_heap_options, checks), ACRE_CHECKS_NONE},
+    {"checks=1", offsetof(acre_heap_options, checks), ACRE_CHECKS_STANDARD},
+    {"checks=2", offsetof(acre_heap_options, checks), ACRE_CHECKS_CANARY},
+    {"checks=3", offsetof(acre_heap_options, checks), ACRE_CHECKS_QUARANTINE},
 };
 
 static bool spec_is(spec_text t, const char *word)

@@ -152,7 +152,8 @@ static void list_say_option(list_text *t, const acre_algorithm *a, const char *o
 {
     static const struct {
         const char *name, *values;
-    } words[] = {{"lock=", "robust, spin or none"}, {"journal=", "on or off"}};
+    } words[] = {
+        {"lock=", "robust, spin or none"}, {"journal=", "on or off"}, {"checks=", "0, 1, 2 or 3"}};
     const acre_param *p = list_param(a, option);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strncmp(option, words[i].name, strlen(words[i].name)) == 0) {

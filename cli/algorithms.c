@@ -121,7 +121,7 @@ int cmd_algorithms(int argc, char **argv)
     }
     if (!json)
         puts("\nacre's algorithms take options: "
-             "NAME:lock=robust|spin|none,journal=on|off "
+             "NAME:lock=robust|spin|none,journal=on|off,checks=0…3 "
              "and the parameters below their names, shown with default and range; Boost's take "
              "NAME:lock=none.  GROWTH is the theory: an allocation and a free among n blocks.");
     return 0;

@@ -120,6 +120,12 @@ static void show_uuid(const uint8_t *uuid, char text[37])
         n += sprintf(text + n, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid[i]);
 }
 
+/* As a specification says it: the default is level 1, and stored as 0. */
+static unsigned show_checks(const acre_heap_options *o)
+{
+    return o->checks <= ACRE_CHECKS_NONE ? o->checks == ACRE_CHECKS_STANDARD : o->checks;
+}
+
 void segment_print(const segment_view *v)
 {
     const acre_segment_info *info = &v->info;
@@ -129,8 +135,8 @@ void segment_print(const segment_view *v)
     printf("%-14s %s\n", "uuid", uuid);
     printf("%-14s %s, layout %u; format %u\n", "algorithm", info->algorithm,
            info->algorithm_version, info->format_version);
-    printf("%-14s lock=%s,journal=%s\n", "options", segment_lock_name(info->heap.lock),
-           segment_journal_name(info->heap.journal));
+    printf("%-14s lock=%s,journal=%s,checks=%u\n", "options", segment_lock_name(info->heap.lock),
+           segment_journal_name(info->heap.journal), show_checks(&info->heap));
     show_params(v);
     show_classes(v);
     printf("%-14s %" PRIu64 " bytes, may grow to %" PRIu64 "\n", "size", info->size,
@@ -186,12 +192,12 @@ static void show_json_facts(json_t *o, const segment_view *v)
     char uuid[37];
     show_uuid(info->uuid, uuid);
     json_t *more = json_pack(
-        "{s:s, s:s, s:I, s:I, s:s, s:s, s:o, s:o, s:I, s:I, s:I}", "uuid", uuid, "algorithm",
+        "{s:s, s:s, s:I, s:I, s:s, s:s, s:I, s:o, s:o, s:I, s:I, s:I}", "uuid", uuid, "algorithm",
         info->algorithm, "algorithm_version", (json_int_t)info->algorithm_version, "format_version",
         (json_int_t)info->format_version, "lock", segment_lock_name(info->heap.lock), "journal",
-        segment_journal_name(info->heap.journal), "params", show_json_params(v), "classes",
-        show_json_classes(v), "size", (json_int_t)info->size, "capacity",
-        (json_int_t)info->capacity, "region", (json_int_t)info->region);
+        segment_journal_name(info->heap.journal), "checks", (json_int_t)show_checks(&info->heap), "params",
+        show_json_params(v), "classes", show_json_classes(v), "size", (json_int_t)info->size,
+        "capacity", (json_int_t)info->capacity, "region", (json_int_t)info->region);
     json_object_update(o, more);
     json_decref(more);
 }

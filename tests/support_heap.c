@@ -17,9 +17,25 @@ void test_skip_flags(const acre_algorithm *a, uint32_t flags)
 static acre_segment *heap_made[1 << 13];
 static unsigned heap_count;
 
-static acre_segment *heap_create(const acre_segment_options *o)
+acre_heap_options test_options;
+
+void test_checks_set(const char *algorithm, uint32_t checks)
+{
+    if (acre_algorithm_find(algorithm)->flags & ACRE_REFERENCE)
+        acre_test_skip("%s is a reference, not a heap", algorithm);
+    test_options.checks = checks;
+}
+
+void test_settle(acre_heap *h)
+{
+    if (acre_heap_options_of(h).checks == ACRE_CHECKS_QUARANTINE)
+        acre_heap_free_empty(h);
+}
+
+static acre_segment *heap_create(acre_segment_options *o)
 {
     acre_segment *s = NULL;
+    o->heap.checks = test_options.checks;
     int e = acre_segment_create(&s, ACRE_HEAP, NULL, o);
     ACRE_CHECK(e == 0, "%s", acre_strerror(e));
     heap_made[heap_count++ % (sizeof heap_made / sizeof *heap_made)] = s;

@@ -14,6 +14,27 @@
 #define TEST_CASE(a, name) \
     ACRE_TEST(a, name) { name(acre_algorithm_find(#a)); }
 
+/* The same with guards behind the blocks, and with a quarantine: suites NAME_checks2, NAME_checks3. */
+#define TEST_CASE_CHECKS2(a, name) TEST_CASE_CHECKS(a##_checks2, a, name, ACRE_CHECKS_CANARY)
+#define TEST_CASE_CHECKS3(a, name) TEST_CASE_CHECKS(a##_checks3, a, name, ACRE_CHECKS_QUARANTINE)
+#define TEST_CASE_CHECKS(suite, a, name, checks)  \
+    ACRE_TEST(suite, name)                        \
+    {                                             \
+        test_checks_set(#a, checks);              \
+        name(acre_algorithm_find(#a));            \
+    }
+#define TEST_CASES(CASES, a)    \
+    CASES(TEST_CASE, a)         \
+    CASES(TEST_CASE_CHECKS2, a) \
+    CASES(TEST_CASE_CHECKS3, a)
+
+/* This test's heaps are made with these. */
+extern acre_heap_options test_options;
+void test_checks_set(const char *algorithm, uint32_t checks);
+
+/* Freed blocks are the algorithm's again: none is in the quarantine. */
+void test_settle(acre_heap *h);
+
 /* Skip algorithms with any of these flags. */
 void test_skip_flags(const acre_algorithm *a, uint32_t flags);
 /* Skip algorithms without this optional method. */

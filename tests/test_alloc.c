@@ -141,13 +141,14 @@ static size_t header_of(const acre_algorithm *a)
     return (size_t)(q - p) - acre_usable_size(h, p);
 }
 
-/* Whatever order they come in, blocks of align bytes take just that. */
+/* Whatever order they come in, blocks of align bytes (with their guards) take just that. */
 static void rounded_aligned_blocks_waste_nothing(const acre_algorithm *a, size_t align)
 {
     acre_heap *h = test_heap(a, LARGE);
     size_t before = acre_heap_free_memory(h);
+    size_t guard = test_options.checks >= ACRE_CHECKS_CANARY ? 8 : 0;
     for (size_t i = 1; i <= 100; i++) {
-        void *p = acre_alloc_aligned(h, align, align);
+        void *p = acre_alloc_aligned(h, align - guard, align);
         ACRE_CHECK(p && (uintptr_t)p % align == 0);
         ACRE_CHECK_EQUAL(acre_heap_free_memory(h), before - i * align);
     }
@@ -197,7 +198,8 @@ static void huge_alignments_fail_below_64_GiB(const acre_algorithm *a)
     acre_segment *s;
     if (memory != at)
         acre_test_skip("the address is taken");
-    acre_segment_options o = {.size = MEDIUM * 2, .algorithm = a, .buffer = memory};
+    acre_segment_options o = {.size = MEDIUM * 2, .algorithm = a, .buffer = memory,
+                              .heap = test_options};
     ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_BUFFER, NULL, &o), 0);
     void *p = acre_alloc_aligned(acre_segment_heap(s), 16, (size_t)1 << 47);
     ACRE_CHECK(!p, "%p", p);
@@ -247,6 +249,39 @@ static void zero_free_makes_new_blocks_zero_A09(const acre_algorithm *a)
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < acre_usable_size(h, blocks[i]); k++)
             ACRE_CHECK(((char *)blocks[i])[k] == 0, "block %zu, byte %zu", i, k);
+}
+
+static void expect_zeros(acre_heap *h, const void *p)
+{
+    for (size_t k = 0; k < acre_usable_size(h, p); k++)
+        ACRE_CHECK(((const char *)p)[k] == 0, "byte %zu", k);
+}
+
+/* These once showed the links of the free lists. */
+static void zero_free_is_true_of_many_and_published_blocks_A09(const acre_algorithm *a)
+{
+    test_skip_flags(a, ACRE_NO_FREE | ACRE_REFERENCE);
+    TEST_NEEDS(a, zero_free);
+    acre_segment *s = test_segment(a, MEDIUM, 0);
+    acre_heap *h = acre_segment_heap(s);
+    acre_off *slots = acre_calloc(h, 20, sizeof *slots);
+    size_t n = fill_rising(h, 1);
+    free_in_order(h, TEST_MIXED, n);
+    acre_heap_free_empty(h);
+    for (size_t i = 0; i < 40; i++) /* free blocks of their own, on lists */
+        blocks[i] = acre_alloc(h, 40 + 24 * (i % 3));
+    for (size_t i = 0; i < 40; i += 2)
+        acre_free(h, blocks[i]);
+    ACRE_CHECK_EQUAL(acre_heap_zero_free(h), 0);
+    ACRE_CHECK_EQUAL(acre_alloc_into(h, &slots[0], 40), 0);
+    ACRE_CHECK_EQUAL(acre_alloc_into(h, &slots[1], 61), 0);
+    ACRE_CHECK_EQUAL(acre_alloc_many_into(h, 8, NULL, 64, slots + 2), 0);
+    ACRE_CHECK_EQUAL(acre_alloc_many(h, 10, NULL, 88, blocks), 0);
+    for (size_t i = 0; i < 10; i++) {
+        expect_zeros(h, acre_segment_address(s, slots[i]));
+        expect_zeros(h, blocks[i]);
+    }
+    test_sound(h);
 }
 
 /* ---- bulk calls ---- */
@@ -347,7 +382,7 @@ static void exhausted_heap_still_serves_what_was_freed(const acre_algorithm *a)
 static void nth_allocation_fails_cleanly(const acre_algorithm *a)
 {
     test_skip_flags(a, ACRE_NO_FREE | ACRE_REFERENCE);
-    size_t least = acre_segment_min_size(a, NULL);
+    size_t least = acre_segment_min_size(a, &test_options);
     for (size_t size = least; size < least + 3000; size += 64) {
         acre_segment *s = test_segment(a, size, 0);
         acre_heap *h = acre_segment_heap(s);
@@ -481,6 +516,7 @@ static void walk_sums_to_the_region_and_to_the_stats(const acre_algorithm *a)
     expect_consistent(h);
     for (size_t i = 0; i < n; i += 2)
         acre_free(h, blocks[i]);
+    test_settle(h);
     expect_consistent(h);
     seen stopped = {.stop_after = 3};
     ACRE_CHECK_EQUAL(acre_heap_walk(h, see, &stopped), 42);
@@ -512,6 +548,7 @@ static void high_water_never_falls_nor_exceeds_use(const acre_algorithm *a)
     X(a, huge_alignments_fail_below_64_GiB)              \
     X(a, largest_aligned_block_is_nearly_everything_A15) \
     X(a, zero_free_makes_new_blocks_zero_A09)            \
+    X(a, zero_free_is_true_of_many_and_published_blocks_A09)  \
     X(a, many_equal_blocks_A11)                          \
     X(a, many_is_all_or_none_A11)                        \
     X(a, many_different_sizes_A12)                       \
@@ -524,7 +561,7 @@ static void high_water_never_falls_nor_exceeds_use(const acre_algorithm *a)
     X(a, walk_sums_to_the_region_and_to_the_stats)       \
     X(a, high_water_never_falls_nor_exceeds_use)
 
-#define ACRE_ALGORITHM(a) CASES(TEST_CASE, a)
+#define ACRE_ALGORITHM(a) TEST_CASES(CASES, a)
 #include "alloc/algorithms.def"
 #undef ACRE_ALGORITHM
 

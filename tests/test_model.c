@@ -290,7 +290,8 @@ static void two_mappings_alternate(const acre_algorithm *a)
 {
     test_skip_flags(a, ACRE_NO_FREE | ACRE_REFERENCE);
     model m = {.algorithm = a, .views = 2, .seed = acre_test_seed()};
-    acre_segment_options o = {.size = MODEL_SIZE, .capacity = MODEL_CAPACITY, .algorithm = a};
+    acre_segment_options o = {.size = MODEL_SIZE, .capacity = MODEL_CAPACITY, .algorithm = a,
+                              .heap = test_options};
     ACRE_CHECK_EQUAL(acre_segment_create(&m.view[0], ACRE_MEMFD, NULL, &o), 0);
     o = (acre_segment_options){.fd = acre_segment_fd(m.view[0])};
     ACRE_CHECK_EQUAL(acre_segment_open(&m.view[1], ACRE_MEMFD, NULL, &o), 0);
@@ -313,7 +314,7 @@ static void heap_moves_by_memcpy_while_closed(const acre_algorithm *a)
 {
     test_skip_flags(a, ACRE_NO_FREE | ACRE_REFERENCE);
     acre_segment *s;
-    acre_segment_options o = {.size = MODEL_SIZE, .algorithm = a,
+    acre_segment_options o = {.size = MODEL_SIZE, .algorithm = a, .heap = test_options,
                               .buffer = aligned_alloc(4096, MODEL_SIZE)};
     ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_BUFFER, NULL, &o), 0);
     for (uint64_t i = 0; i < 20; i++) {
@@ -338,6 +339,6 @@ static void heap_moves_by_memcpy_while_closed(const acre_algorithm *a)
     X(a, two_mappings_alternate)                 \
     X(a, heap_moves_by_memcpy_while_closed)
 
-#define ACRE_ALGORITHM(a) CASES(TEST_CASE, a)
+#define ACRE_ALGORITHM(a) TEST_CASES(CASES, a)
 #include "alloc/algorithms.def"
 #undef ACRE_ALGORITHM

@@ -73,7 +73,7 @@ static void unknown_names_and_numbers_are_refused(const acre_algorithm *a)
 {
     static const char *const bad[] = {
         "nonesuch=1",     "nonesuch=",           "=1",      "classes=", "classes=32:16",
-        "classes=16::32", "classes=99999999999", "checks=1"};
+        "classes=16::32", "classes=99999999999", "checks=4"};
     char spec[128];
     const acre_algorithm *found;
     acre_heap_options o;

@@ -88,7 +88,7 @@ ACRE_TEST(segment_tool, parameters_chosen_at_creation_are_shown)
                    json_integer_value(json_array_get(classes, 0)) == 32,
                "%s", tool_text);
     json_decref(o);
-    tool_expect("segment info", name, 0, "lock=spin,journal=off");
+    tool_expect("segment info", name, 0, "lock=spin,journal=off,checks=1");
     tool_expect("segment info", name, 0, "nodes=17 (1 to 63, default 8)");
     tool_end(s, name);
 }

@@ -145,7 +145,8 @@ enum { STEP_OPERATIONS = sizeof step_operations / sizeof *step_operations };
 static step_heap step_make(const acre_algorithm *a)
 {
     step_heap t;
-    acre_segment_options o = {.size = STEP_SIZE, .capacity = STEP_CAPACITY, .algorithm = a};
+    acre_segment_options o = {.size = STEP_SIZE, .capacity = STEP_CAPACITY, .algorithm = a,
+                              .heap = test_options};
     ACRE_CHECK_EQUAL(acre_segment_create(&t.s, ACRE_MEMFD, NULL, &o), 0);
     t.h = acre_segment_heap(t.s);
     t.slots = acre_calloc(t.h, STEP_SLOTS, sizeof *t.slots);
@@ -154,7 +155,8 @@ static step_heap step_make(const acre_algorithm *a)
 
 static size_t step_size(uint64_t *seed)
 {
-    return acre_test_below(seed, acre_test_below(seed, 3) ? 200 : 2000);
+    static const uint64_t most[] = {24, 200, 200, 2000};
+    return acre_test_below(seed, most[acre_test_below(seed, 4)]);
 }
 
 static void step_scramble(step_heap *t, uint64_t *seed, size_t operations)
@@ -410,7 +412,8 @@ static void step_seed(step_run *r, const acre_algorithm *a, uint64_t *seed, size
     r->slots = acre_segment_offset(r->t.s, r->t.slots);
     step_scramble(&r->t, seed, 20 + acre_test_below(seed, 100));
     acre_off *slot = step_pick(&r->t, seed, step_fills(o));
-    step_refitted = o->run == step_alloc_many_into || o->run == step_recover_batch;
+    step_refitted = o->run == step_alloc_many_into || o->run == step_recover_batch ||
+                    test_options.checks >= ACRE_CHECKS_CANARY;
     if (slot && o->run == step_recover_batch)
         step_leave_batch(&r->t, slot, step_size(seed));
     if (slot)
@@ -433,7 +436,7 @@ static void killed_at_every_instruction(const acre_algorithm *a)
     step_skip(a);
     uint64_t seed = acre_test_seed();
     step_run r = step_open();
-    for (size_t i = 0; i < acre_test_rounds(20); i++)
+    for (size_t i = 0; i < acre_test_rounds(test_options.checks ? 4 : 20); i++)
         for (size_t kind = 0; kind < STEP_OPERATIONS; kind++)
             step_seed(&r, a, &seed, kind);
     fprintf(stderr, "%s: %zu instructions, %zu states recovered: %zu undone, %zu done\n", a->name,
@@ -484,6 +487,8 @@ enum { STEP_NOTES = 8 };
 static void a_missing_note_is_noticed(const acre_algorithm *a)
 {
     step_skip(a);
+    if (test_options.checks >= ACRE_CHECKS_CANARY)
+        acre_test_skip("a free is several steps there: the journal's end tells only the last one");
     uint64_t seed = acre_test_seed();
     size_t noticed[STEP_NOTES] = {0}, left_out[STEP_NOTES] = {0};
     step_run r = step_open();
@@ -509,6 +514,6 @@ static void a_missing_note_is_noticed(const acre_algorithm *a)
     X(a, killed_at_every_instruction)                                                              \
     X(a, a_missing_note_is_noticed)
 
-#define ACRE_ALGORITHM(a) CASES(TEST_CASE, a)
+#define ACRE_ALGORITHM(a) TEST_CASES(CASES, a)
 #include "alloc/algorithms.def"
 #undef ACRE_ALGORITHM

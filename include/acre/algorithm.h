@@ -60,10 +60,10 @@ typedef struct acre_region {
 } acre_region;
 
 enum acre_algorithm_flags {
-    ACRE_CONCURRENT = 1,   /* synchronises itself: no lock is taken around its methods */
-    ACRE_ROBUST = 2,       /* survives SIGKILL anywhere when lock and journal are on */
-    ACRE_NO_FREE = 4,      /* free() gives nothing back */
-    ACRE_REFERENCE = 8,    /* measures the harness; not a usable heap (no conformance) */
+    ACRE_CONCURRENT = 1,  /* synchronises itself: no lock is taken around its methods */
+    ACRE_ROBUST = 2,      /* survives SIGKILL anywhere when lock and journal are on */
+    ACRE_NO_FREE = 4,     /* free() gives nothing back */
+    ACRE_REFERENCE = 8,   /* measures the harness; not a usable heap (no conformance) */
     ACRE_ANY_ADDRESS = 16, /* free() takes any address but NULL, also unaligned or foreign */
     ACRE_ROUNDS = 32       /* rounds requests up coarsely, to powers of two */
 };
@@ -151,6 +151,7 @@ typedef struct acre_param {
 typedef struct acre_heap_options {
     uint32_t lock;               /* enum acre_lock_kind (acre/alloc.h) */
     uint32_t journal;            /* enum acre_journal_mode (acre/alloc.h) */
+    uint32_t checks;             /* enum acre_checks (acre/alloc.h) */
     uint32_t given;              /* bit i: param[i] counts; else the parameter's standard */
     uint32_t param[ACRE_PARAMS]; /* in the order of the algorithm's `params` */
     uint32_t

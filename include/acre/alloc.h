@@ -34,8 +34,20 @@ enum acre_lock_kind {
 
 enum acre_journal_mode { ACRE_JOURNAL_ON = 0, ACRE_JOURNAL_OFF = 1 };
 
-/* Read "name" or "name:option=value,…" (lock=robust|spin|none, journal=on|off, the algorithm's
- * parameters, classes=16:32:…), as the tools take it.  0, ACRE_EALGORITHM or ACRE_EOPTION. */
+/* What is looked for.  The table of misuse in alloc/README.md tells what each level finds. */
+enum acre_checks {
+    ACRE_CHECKS_STANDARD = 0, /* checks=1: what costs nothing: freed blocks, foreign and misaligned
+                                 addresses, as far as the algorithm's own records show them */
+    ACRE_CHECKS_NONE = 1,     /* checks=0: nothing is promised */
+    ACRE_CHECKS_CANARY = 2,   /* checks=2: and writing behind a block, by a guard of 8 to 15 bytes there
+                                 that is looked at when it is freed, resized or asked for its size; what
+                                 is freed is overwritten; usable are just the bytes asked for */
+    ACRE_CHECKS_QUARANTINE = 3 /* checks=3: and writing to a freed block: it is kept for a while, and
+                                  looked at before the algorithm has it back */
+};
+
+/* Read "name" or "name:option=value,…" (lock=robust|spin|none, journal=on|off, checks=0…3, the
+ * algorithm's parameters, classes=16:32:…), as the tools take it.  0, ACRE_EALGORITHM or ACRE_EOPTION. */
 ACRE_API int acre_spec_parse(const char *spec, const acre_algorithm **algorithm,
                              acre_heap_options *options);
 
@@ -54,10 +66,13 @@ ACRE_API ACRE_MUST_USE void *acre_calloc(acre_heap *h, size_t n, size_t size);
 ACRE_API ACRE_MUST_USE void *acre_realloc(acre_heap *h, void *p, size_t size);
 
 /* Give p back; NULL is allowed.  0, or ACRE_EINVALID if p is seen not to be a live block of this
- * heap (then nothing has changed), or EROFS. */
+ * heap (then nothing has changed), or EROFS.  checks=2 and 3: ACRE_EOVERRUN if its end was overwritten
+ * (then nothing has changed: what lies behind may be damaged as well).  checks=3: ACRE_EUSEDFREED: p is
+ * freed, but another block, freed before, was written to meanwhile; that is told once. */
 ACRE_API int acre_free(acre_heap *h, void *p);
 
-/* Bytes of p that its owner may use: at least what was asked.  Takes no lock. */
+/* Bytes of p that its owner may use: at least what was asked; from checks=2 on just that (but in a block
+ * that is larger by more than 16 MiB).  0: not a live block, or its end was overwritten.  Takes no lock. */
 ACRE_API size_t acre_usable_size(acre_heap *h, const void *p);
 
 /* Change a block in place, or get a new one (ACRE_NEW), by command; see acre_resize_command.
@@ -71,8 +86,8 @@ ACRE_API void *acre_resize(acre_heap *h, void *p, acre_resize_command *c, bool *
  * 0 or ENOMEM.  Each may be freed singly. */
 ACRE_API int acre_alloc_many(acre_heap *h, size_t n, const size_t *sizes, size_t size, void **out);
 
-/* Free n blocks under one hold of the lock; NULLs are skipped.  0, or ACRE_EINVALID after freeing all
- * that are live blocks; or the error that kept it from beginning (as acre_free()).  They are freed in
+/* Free n blocks under one hold of the lock; NULLs are skipped.  0, or ACRE_EINVALID (or another of
+ * acre_free()'s; the last one of several) after freeing all that are live blocks; or the error that kept it from beginning (as acre_free()).  They are freed in
  * the order of their addresses: the list is sorted in place, its contents are unspecified afterwards. */
 ACRE_API int acre_free_many(acre_heap *h, size_t n, void **blocks);
 
@@ -107,7 +122,8 @@ ACRE_API int acre_free_from(acre_heap *h, acre_off *slot);
  * All: ACRE_EPOISONED if a recovery has failed.  ENOMEM if the segment has outgrown what this
  * process has mapped or, read-only, if it has no memory. */
 
-/* Verify every invariant of the heap.  0 or ACRE_ECORRUPT with *d (may be NULL) filled; EAGAIN. */
+/* Verify every invariant of the heap.  0 or ACRE_ECORRUPT with *d (may be NULL) filled; EAGAIN.  From
+ * checks=2 on ACRE_EOVERRUN and ACRE_EUSEDFREED too, with the place of the block in *d. */
 ACRE_API int acre_heap_check(acre_heap *h, acre_damage *d);
 
 /* Show every block in address order, under the heap's lock; read-only: from a private copy of the list,
@@ -128,12 +144,26 @@ ACRE_API size_t acre_heap_high_water(acre_heap *h);
 /* True if no block is live; false also where acre_heap_walk() would fail. */
 ACRE_API bool acre_heap_all_free(acre_heap *h);
 
-/* Give back to the heap what an algorithm keeps for later: pools' blocks in which nothing is live.
- * The bytes given back; 0 also if the algorithm keeps nothing. */
+/* Give back to the heap what is kept for later: pools' blocks in which nothing is live; with checks=3 freed
+ * blocks that are to be looked at.  The bytes given back; 0 also if nothing is kept. */
 ACRE_API size_t acre_heap_free_empty(acre_heap *h);
 
 /* Overwrite all free memory with zeros: every later allocation of never-freed memory is zero. */
 ACRE_API int acre_heap_zero_free(acre_heap *h);
+
+/* ---- misuse ----
+ *
+ * The library tells misuse by what a call returns and never aborts or prints.  A program that wants to do
+ * so, or to write down where it was, has itself called. */
+
+/* error: ACRE_EINVALID, ACRE_EOVERRUN or ACRE_EUSEDFREED; p: the address that was given, or the block that
+ * was found overwritten.  The heap's lock may be held: it must not call into a heap, nor fork; it may end
+ * the process, which is as safe as a kill. */
+typedef void acre_misuse(void *arg, acre_heap *h, int error, const void *p);
+
+/* Call fn for each misuse that this handle sees, in whatever thread; NULL: nothing.  Only while no other
+ * thread uses the handle. */
+ACRE_API void acre_heap_on_misuse(acre_heap *h, acre_misuse *fn, void *arg);
 
 /* 0, or EINVAL if an option is out of its range or not one of this algorithm's. */
 ACRE_API int acre_heap_options_check(const acre_algorithm *a, const acre_heap_options *o);
