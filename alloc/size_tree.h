@@ -66,7 +66,8 @@ static __attribute__((noinline)) void tree_rotate(const acre_region *r, uint32_t
     tag_at(r, x)->child[!side] = inner;
     if (inner)
         tree_set_parent(r, inner, x);
-    tree_set_parent(r, y, parent);
+    if (!ACRE_BUG_IS(47))
+        tree_set_parent(r, y, parent);
     tree_relink(r, root, parent, x, y);
     tag_at(r, y)->child[side] = x;
     tree_set_parent(r, x, y);

@@ -47,6 +47,8 @@
 
 #include <acre/algorithm.h>
 
+#include "sync/bug.h"
+
 /* A free block as the index sees it.  A block's header stands in front of its payload. */
 typedef struct tag_block {
     uint32_t prev;         /* units of the block in front if that is free and not top, else 0 */
@@ -139,6 +141,8 @@ static inline void *tag_payload(const acre_region *r, uint32_t u)
 /* The truth: noted. */
 ACRE_INLINE void tag_set_head(const acre_region *r, uint32_t u, uint32_t head)
 {
+    if (ACRE_BUG_IS(40))
+        tag_at(r, u)->head = head;
     acre_set32(r, &tag_at(r, u)->head, head);
 }
 

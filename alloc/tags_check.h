@@ -179,7 +179,7 @@ static void tag_recover(acre_region *r)
         uint32_t head = tag_at(r, u)->head, is_used = head & TAG_USED;
         if (!tag_block_sane(h, u, head))
             return;
-        tag_set_prev(r, u, prev);
+        tag_set_prev(r, u, ACRE_BUG_IS(46) ? 0 : prev);
         if (!is_used)
             tag_recover_free(r, u, head);
         prev = is_used || u + head == h->end ? 0 : head;

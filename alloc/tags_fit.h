@@ -72,7 +72,7 @@ ACRE_INLINE void tag_new_dv(const acre_region *r, uint32_t u, uint32_t units)
     tag_heap *h = tag_of(r);
     tag_spare old = h->dv;
     tag_set_spare(&h->dv, u, units);
-    if (old.units)
+    if (old.units && !ACRE_BUG_IS(42))
         tag_insert(r, old.unit, old.units);
 }
 
@@ -227,7 +227,8 @@ ACRE_INLINE void tag_place(const acre_region *r, uint32_t u, uint32_t units, boo
         tag_at(r, u)->head = units;
     else
         tag_set_head(r, u, units);
-    tag_set_prev(r, u + units, units);
+    if (!ACRE_BUG_IS(41))
+        tag_set_prev(r, u + units, units);
     if (dv)
         tag_set_spare(&tag_of(r)->dv, u, units);
     else
@@ -247,7 +248,8 @@ ACRE_INLINE void tag_release(const acre_region *r, uint32_t u, uint32_t units)
     tag_heap *h = tag_of(r);
     uint32_t before = tag_at(r, u)->prev, behind = u + units, freed = units;
     bool dv = false;
-    tag_set_head(r, u, before ? 0 : units); /* 0: a second free of it is seen */
+    if (!before || !ACRE_BUG_IS(43))
+        tag_set_head(r, u, before ? 0 : units); /* 0: a second free of it is seen */
     if (before) {
         u -= before;
         units += before;
@@ -341,7 +343,8 @@ static void tag_drop_back(const acre_region *r, uint32_t u, uint32_t n)
     if (rest < TAG_REST)
         return;
     tag_set_head(r, u, n | TAG_USED);
-    tag_note_payload(r, u + n);
+    if (!ACRE_BUG_IS(44))
+        tag_note_payload(r, u + n);
     tag_set_prev(r, u + n, 0);
     tag_at(r, u + n)->head = rest | TAG_USED;
     tag_release_cold(r, u + n, rest);

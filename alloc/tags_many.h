@@ -27,7 +27,7 @@ static size_t tag_free_many(acre_region *r, size_t n, void *const *blocks)
             return i;
         uint32_t start = b.unit - tag_at(r, b.unit)->prev;
         tag_release_cold(r, b.unit, b.units);
-        if (i + 1 < n && blocks[i + 1] == tag_payload(r, b.unit + b.units))
+        if (i + 1 < n && !ACRE_BUG_IS(48) && blocks[i + 1] == tag_payload(r, b.unit + b.units))
             tag_favour(r, start);
         acre_commit(r);
     }

@@ -148,6 +148,8 @@ static int tag_grow(acre_region *r, size_t size)
     uint32_t old = h->end, end = (uint32_t)(size / TAG_UNIT - 1);
     if (end - old < TAG_LEAST)
         return 0;
+    if (ACRE_BUG_IS(45))
+        h->end = end;
     acre_set32(r, &h->end, end);
     tag_at(r, end)->prev = 0;
     tag_at(r, end)->head = TAG_USED;

@@ -85,7 +85,7 @@ static inline void tag_large_clear(const acre_region *r)
     tlsf_lists *t = tlsf_of(r);
     tag_of(r)->large = 0;
     for (uint32_t i = 0; i < TLSF_LEVELS; i++)
-        t->used[i] = 0;
+        t->used[i] = ACRE_BUG_IS(63) ? t->used[i] : 0;
     for (uint32_t i = 0; i < (uint32_t)TLSF_LEVELS << t->second_level; i++)
         t->list[i] = 0;
 }
@@ -99,7 +99,7 @@ static __attribute__((noinline)) void tag_large_insert(const acre_region *r, uin
     tag_block *b = tag_at(r, u);
     b->next = first;
     b->back = 0;
-    if (first)
+    if (first && !ACRE_BUG_IS(61))
         tag_at(r, first)->back = u;
     *list = u;
     t->used[at.level] |= 1u << at.part;
@@ -114,7 +114,7 @@ static inline void tlsf_behead(const acre_region *r, uint32_t units, uint32_t ne
     *tlsf_list(t, at) = next;
     if (next)
         return;
-    t->used[at.level] &= ~(1u << at.part);
+    t->used[at.level] &= ~((ACRE_BUG_IS(60) ? 0u : 1u) << at.part);
     if (!t->used[at.level])
         tag_of(r)->large &= ~(1u << at.level);
 }
@@ -139,7 +139,7 @@ static inline uint32_t tlsf_near(const acre_region *r, tlsf_place at, uint32_t u
     enum { LOOKS = 4 };
     uint32_t u = *tlsf_list(tlsf_of(r), at);
     for (int i = 0; u && i < LOOKS; i++, u = tag_at(r, u)->next)
-        if (tag_units(r, u) >= units)
+        if (tag_units(r, u) >= units || ACRE_BUG_IS(62))
             return u;
     return 0;
 }
