@@ -28,7 +28,8 @@
  * free_units and hint (recover()), high (monotone).
  *
  * The list is searched from the front, but for a freed block's place, which is searched from the
- * hint if that lies in front of it: programs free near where they have just freed.
+ * hint if that lies in front of it: programs free near where they have just freed.  So many blocks that
+ * are freed in the order of their addresses cost one pass over the list, and need no method of their own.
  */
 #include "sync/bug.h"
 #include <acre/algorithm.h>
@@ -152,15 +153,16 @@ static uint32_t seq_cut(const acre_region *r, uint32_t before, uint32_t u, uint3
     return taken;
 }
 
-static uint32_t seq_take(const acre_region *r, uint64_t n, size_t align)
+/* Of the first free block that is large enough, behind the free block *before or from the front if that
+ * is 0; *before: the free block in front of what was cut. */
+static uint32_t seq_take(const acre_region *r, uint32_t *before, uint64_t n, size_t align)
 {
-    uint32_t before = 0;
-    for (uint32_t u = seq_of(r)->root; u; ) {
+    for (uint32_t u = *before ? seq_at(r, *before)->next : seq_of(r)->root; u;) {
         seq_block b = *seq_at(r, u);
         uint64_t front = align > ACRE_ALIGN_MIN ? seq_skip(r, u, align) : 0;
         if (b.units >= n + (ACRE_BUG_IS(23) ? 0 : front))
-            return seq_cut(r, before, u, (uint32_t)front, (uint32_t)n);
-        before = u;
+            return seq_cut(r, *before, u, (uint32_t)front, (uint32_t)n);
+        *before = u;
         u = b.next;
     }
     return 0;
@@ -168,8 +170,27 @@ static uint32_t seq_take(const acre_region *r, uint64_t n, size_t align)
 
 static void *seq_alloc(acre_region *r, size_t size, size_t align)
 {
-    uint32_t u = seq_take(r, seq_units_for(size), align);
+    uint32_t before = 0, u = seq_take(r, &before, seq_units_for(size), align);
     return u ? seq_payload(r, u) : NULL;
+}
+
+/* In one pass over the list, or one for each size that is smaller than the one before: what was too small
+ * for a block is too small for the next one.  They lie where they would if they came one by one. */
+static size_t seq_alloc_many(acre_region *r, size_t n, const size_t *sizes, size_t size, void **out)
+{
+    uint32_t before = 0;
+    uint64_t last = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t units = seq_units_for(sizes ? sizes[i] : size);
+        before = units < last && !ACRE_BUG_IS(29) ? 0 : before;
+        last = units;
+        uint32_t u = seq_take(r, &before, units, ACRE_ALIGN_MIN);
+        if (!u)
+            return i;
+        out[i] = seq_payload(r, u);
+        acre_commit(r);
+    }
+    return n;
 }
 
 /* ---- giving back ---- */
@@ -483,5 +504,6 @@ const acre_algorithm acre__simple_seq_fit = {
     .grow = seq_grow,
     .shrink = seq_shrink,
     .zero_free = seq_zero_free,
+    .alloc_many = seq_alloc_many,
     .recover = seq_recover,
 };

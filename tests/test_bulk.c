@@ -93,6 +93,37 @@ static void too_large_or_too_many_make_none(const acre_algorithm *a)
 #include "alloc/algorithms.def"
 #undef ACRE_ALGORITHM
 
+/* ---- first fit: where ---- */
+
+/* Holes of every size among blocks that stay. */
+static acre_heap *bulk_holes(void)
+{
+    acre_heap *h = bulk_heap(acre_algorithm_find("simple_seq_fit"));
+    for (size_t i = 0; i < BULK_N; i++)
+        ACRE_CHECK((bulk_blocks[i] = acre_alloc(h, 24 + i * 37 % 400)));
+    for (size_t i = 0; i < BULK_N; i += 2)
+        ACRE_CHECK_EQUAL(acre_free(h, bulk_blocks[i]), 0);
+    return h;
+}
+
+/* Rising sizes need one pass over the list, falling ones a look at its front: they lie where they do one
+ * by one. */
+ACRE_TEST(bulk_first_fit, many_lie_where_they_do_one_by_one)
+{
+    size_t sizes[100];
+    void *many[100];
+    acre_heap *h = bulk_holes();
+    for (size_t i = 0; i < 100; i++)
+        sizes[i] = i * 53 % 300;
+    ACRE_CHECK_EQUAL(acre_alloc_many(h, 100, sizes, 0, many), 0);
+    test_sound(h);
+    acre_heap *single = bulk_holes();
+    for (size_t i = 0; i < 100; i++) {
+        const char *p = acre_alloc(single, sizes[i]);
+        ACRE_CHECK(p - single->region.base == (char *)many[i] - h->region.base, "block %zu", i);
+    }
+}
+
 /* ---- best fit: how ---- */
 
 enum { BULK_BYTES = 1000, BULK_RUN = 20 };
