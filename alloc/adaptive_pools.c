@@ -10,7 +10,7 @@
  * Bonwick, The Slab Allocator, 1994, has the same order (full, partial, empty).
  *
  * Costs: O(1); a new or returned block costs a search of the rb heap.  Overhead: none a node; of a
- * block at most `overhead` percent, as far as 63 nodes of a block allow (3.1 % for 16 bytes, 1.6 %
+ * block at most `overhead` percent, as far as 63 nodes of a slice allow (3.1 % for 16 bytes, 1.6 %
  * above).  8 bytes for what stands alone.
  *
  * The picture, the invariants P1…P7 and what a kill leaves are in pool_heap.h.
@@ -18,7 +18,7 @@
 #include "alloc/pool_heap.h"
 
 static const acre_param adaptive_params[] = {
-    {"nodes", "nodes of a block, at least (as far as 63 allow)", 1, POOL_NODES, 8},
+    {"nodes", "nodes of a block, at least", 1, POOL_SLICES *POOL_NODES, 8},
     {"overhead", "percent of a block that are not nodes, at most", 1, 50, 2},
     {"max_free", "wholly free blocks that a class keeps, at most", 0, 1 << 20, 2},
     {0},
@@ -34,7 +34,7 @@ const acre_algorithm acre__adaptive_pools = {
     .name = "adaptive_pools",
     .summary = "pools of equal nodes that return when wholly free; best fit above",
     .flags = ACRE_ROBUST | ACRE_ANY_ADDRESS,
-    .layout_version = 1,
+    .layout_version = 2,
     .reach = POOL_REACH,
     .min_size = POOL_MIN_SIZE,
     .journal_words = POOL_JOURNAL,

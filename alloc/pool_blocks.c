@@ -8,46 +8,91 @@
 
 /* ---- lists: derived ---- */
 
-void acre__pool_enter(const acre_region *r, pool_class *c, uint32_t frame)
+static void pool_link(const acre_region *r, pool_class *c, uint32_t frame, uint32_t list)
 {
     pool_block *b = pool_at(r, frame);
-    uint32_t count = pool_count(b), i = pool_list_of(count, c->nodes, pool_of(r)->adaptive);
-    b->left = pool_left(count, c->nodes, pool_of(r)->adaptive) & 0xff;
-    if (i == POOL_NONE)
+    if (list == POOL_NONE)
         return;
-    c->empty += i == POOL_EMPTY;
-    b->next = c->list[i] & (POOL_FRAMES - 1);
+    c->empty += list == POOL_EMPTY;
+    b->next = c->list[list] & (POOL_FRAMES - 1);
     b->back = 0;
     if (b->next)
         pool_at(r, b->next)->back = frame & (POOL_FRAMES - 1);
-    c->list[i] = frame;
+    c->list[list] = frame;
 }
 
-/* It was put into its list with this many free nodes, or with less that mean the same list. */
-static void pool_leave(const acre_region *r, pool_class *c, uint32_t frame, uint32_t count)
+static void pool_unlink(const acre_region *r, pool_class *c, uint32_t frame, uint32_t list)
 {
     const pool_block *b = pool_at(r, frame);
-    uint32_t i = pool_list_of(count, c->nodes, pool_of(r)->adaptive);
-    if (i == POOL_NONE)
+    if (list == POOL_NONE)
         return;
-    c->empty -= i == POOL_EMPTY;
+    c->empty -= list == POOL_EMPTY;
     if (b->next)
         pool_at(r, b->next)->back = b->back;
     if (b->back)
         pool_at(r, b->back)->next = b->next;
     else
-        c->list[i] = b->next;
+        c->list[list] = b->next;
 }
 
-/* The block that serves stays outside the lists until it is full and another is needed: freeing and
+/* The first slice of frame's block. */
+static uint32_t pool_first(const acre_region *r, const pool_class *c, uint32_t frame)
+{
+    for (uint32_t i = 1; i < c->slices && *pool_map(r, frame) >= POOL_MORE; i++)
+        frame -= c->frames;
+    return frame;
+}
+
+/* Is frame's block wholly free, and does none of it serve? */
+static bool pool_whole(const acre_region *r, const pool_class *c, uint32_t frame)
+{
+    uint32_t first = pool_first(r, c, frame);
+    return !pool_serves_there(c, first) && pool_all_free(r, c, first);
+}
+
+/* The list that a slice with this many free nodes, which does not serve, is to be in. */
+static uint32_t pool_list_now(const acre_region *r, const pool_class *c, uint32_t frame,
+                              uint32_t count)
+{
+    uint32_t list = pool_list_of(count, c->nodes, pool_of(r)->adaptive);
+    bool alone = list == POOL_EMPTY && c->slices > 1 && !pool_whole(r, c, frame);
+    return alone ? (uint32_t)POOL_ALONE : list;
+}
+
+static void pool_enter(const acre_region *r, pool_class *c, uint32_t frame, uint32_t count)
+{
+    pool_at(r, frame)->left = pool_left(count, c->nodes, pool_of(r)->adaptive) & 0xff;
+    pool_link(r, c, frame, pool_list_now(r, c, frame, count));
+}
+
+void acre__pool_enter(const acre_region *r, pool_class *c, uint32_t frame)
+{
+    pool_enter(r, c, frame, pool_count(pool_at(r, frame)));
+}
+
+/* The other slices of a block that is wholly free now, or that has been. */
+static void pool_move_others(const acre_region *r, pool_class *c, uint32_t frame, uint32_t from,
+                             uint32_t to)
+{
+    uint32_t other = pool_first(r, c, frame);
+    for (uint32_t i = 0; i < c->slices; i++, other += c->frames)
+        if (other != frame) {
+            pool_unlink(r, c, other, from);
+            pool_link(r, c, other, to);
+        }
+}
+
+/* The slice that serves stays outside the lists until it is full and another is needed: freeing and
  * allocating by turns then moves nothing.  The one before is full. */
 static void pool_serve(const acre_region *r, pool_class *c, uint32_t frame)
 {
     pool_block *b = pool_at(r, frame);
-    uint32_t count = pool_count(b);
+    uint32_t count = pool_count(b), list = pool_list_now(r, c, frame, count);
     if (pool_serving(c))
         pool_at(r, pool_serving(c))->left = 1;
-    pool_leave(r, c, frame, count);
+    pool_unlink(r, c, frame, list);
+    if (list == POOL_EMPTY && c->slices > 1)
+        pool_move_others(r, c, frame, POOL_EMPTY, POOL_ALONE);
     b->left = (c->nodes - count) & 0xff;
     c->current = (uint64_t)frame * POOL_FRAME;
 }
@@ -77,12 +122,17 @@ static void pool_map_note(const acre_region *r, uint32_t frame, uint8_t byte)
     acre_set32(r, word, value);
 }
 
-static void pool_map_mark(const acre_region *r, uint32_t frame, const pool_class *c, bool on)
+static void pool_map_mark(const acre_region *r, uint32_t first, const pool_class *c, bool on)
 {
     uint32_t class = (uint32_t)(c - pool_of(r)->class);
-    pool_map_note(r, frame, on ? (uint8_t)(POOL_START | class) : 0);
-    for (uint32_t i = 1; i + ACRE_BUG_IS(52) < c->frames; i++)
-        *pool_map(r, frame + i) = on ? (uint8_t)i : 0;
+    for (uint32_t slice = 0; slice < c->slices; slice++, first += c->frames) {
+        uint8_t start = (uint8_t)((slice ? POOL_MORE : POOL_START) | class);
+        if (ACRE_BUG_IS(55) && slice)
+            *pool_map(r, first) = on ? start : 0;
+        pool_map_note(r, first, on ? start : 0);
+        for (uint32_t i = 1; i + ACRE_BUG_IS(52) < c->frames; i++)
+            *pool_map(r, first + i) = on ? (uint8_t)i : 0;
+    }
 }
 
 static uint64_t pool_units(size_t usable)
@@ -90,11 +140,10 @@ static uint64_t pool_units(size_t usable)
     return (usable + RB_HEADER) / RB_UNIT;
 }
 
-/* See to it that the map has frame's byte. */
-static bool pool_map_cover(acre_region *r, uint32_t frame)
+/* See to it that the map has chunk k. */
+static bool pool_chunk_new(acre_region *r, uint64_t k)
 {
     pools *p = pool_of(r);
-    uint64_t k = pool_chunk_of(frame);
     if (p->map[k])
         return true;
     size_t bytes = (size_t)POOL_CHUNK << k;
@@ -104,6 +153,15 @@ static bool pool_map_cover(acre_region *r, uint32_t frame)
     memset(at, 0, bytes);
     acre_set64(r, &p->map[k], (uint64_t)((char *)at - r->base) - pool_chunk_first(k) + 1);
     p->taken += pool_units(acre__rbtree_best_fit.usable(r, at));
+    return true;
+}
+
+/* See to it that the map has the bytes of these frames. */
+static bool pool_map_cover(acre_region *r, uint32_t frame, uint32_t last)
+{
+    for (uint64_t k = pool_chunk_of(frame); k <= pool_chunk_of(last); k++)
+        if (!pool_chunk_new(r, k))
+            return false;
     return true;
 }
 
@@ -133,50 +191,76 @@ uint32_t acre__pool_block_new(acre_region *r, uint32_t class)
 {
     pools *p = pool_of(r);
     pool_class *c = &p->class[class];
-    size_t size = (size_t)c->frames * POOL_FRAME - RB_HEADER;
-    pool_block *b = acre__rb_alloc_at(r, size, POOL_FRAME);
+    uint32_t frames = c->frames * c->slices;
+    char *b = acre__rb_alloc_at(r, (size_t)frames * POOL_FRAME - RB_HEADER, POOL_FRAME);
     if (!b)
         return 0;
-    uint32_t frame = (uint32_t)(((char *)b - r->base) / POOL_FRAME);
-    if (!pool_map_cover(r, frame) || !pool_map_cover(r, frame + c->frames - 1)) {
+    uint32_t first = (uint32_t)((b - r->base) / POOL_FRAME);
+    if (!pool_map_cover(r, first, first + frames - 1)) {
         acre__rbtree_best_fit.free(r, b);
         return 0;
     }
-    pool_map_mark(r, frame, c, true);
-    *b = (pool_block){.free = pool_full_mask(c), .class = class & 63};
+    pool_map_mark(r, first, c, true);
+    for (uint32_t i = 0; i < c->slices; i++)
+        *pool_at(r, first + i * c->frames) =
+            (pool_block){.free = pool_full_mask(c), .class = class & 63};
+    for (uint32_t i = 0; i < c->slices; i++)
+        acre__pool_enter(r, c, first + i * c->frames);
     p->taken += pool_units(acre__rbtree_best_fit.usable(r, b));
     c->blocks++;
-    c->free += c->nodes;
-    acre__pool_enter(r, c, frame);
-    return frame;
+    c->free += c->nodes * c->slices;
+    return first;
 }
 
-size_t acre__pool_block_free(acre_region *r, uint32_t frame)
+/* A slice of a block that goes. */
+static void pool_slice_free(const acre_region *r, pool_class *c, uint32_t frame, uint32_t list)
 {
-    pools *p = pool_of(r);
     pool_block *b = pool_at(r, frame);
-    pool_class *c = &p->class[b->class];
-    uint64_t units = pool_units(acre__rbtree_best_fit.usable(r, b));
     acre_set64(r, &b->free, b->free); /* links will lie over it */
-    pool_map_mark(r, frame, c, false);
     if (pool_serving(c) == frame)
         c->current = POOL_NO_BLOCK;
     else
-        pool_leave(r, c, frame, pool_count(b));
+        pool_unlink(r, c, frame, list);
+}
+
+size_t acre__pool_block_free(acre_region *r, uint32_t first)
+{
+    pools *p = pool_of(r);
+    pool_block *b = pool_at(r, first);
+    pool_class *c = &p->class[b->class];
+    uint32_t list = pool_serves_there(c, first) ? POOL_ALONE : POOL_EMPTY;
+    uint64_t units = pool_units(acre__rbtree_best_fit.usable(r, b));
+    for (uint32_t i = 0; i < c->slices; i++)
+        pool_slice_free(r, c, first + i * c->frames, list);
+    pool_map_mark(r, first, c, false);
     c->blocks--;
-    c->free -= c->nodes - ACRE_BUG_IS(53);
+    c->free -= c->nodes * c->slices - ACRE_BUG_IS(53);
     p->taken -= units;
     acre__rbtree_best_fit.free(r, b);
     return units * RB_UNIT;
 }
 
-/* Is the block that serves wholly free? */
+/* Is the block with the slice that serves wholly free? */
 static bool pool_idle(const acre_region *r, const pool_class *c)
 {
-    return pool_serving(c) && pool_at(r, pool_serving(c))->left == 0;
+    return pool_serving(c) && pool_at(r, pool_serving(c))->left == 0 &&
+           (c->slices == 1 || pool_all_free(r, c, pool_first(r, c, pool_serving(c))));
 }
 
-/* A node of the block was freed and left is 0: its list turns, or it is wholly free and may be one
+uint32_t acre__pool_spare(const acre_region *r, const pool_class *c)
+{
+    uint32_t frame = c->empty ? c->list[POOL_EMPTY] : pool_idle(r, c) ? pool_serving(c) : 0;
+    return frame ? pool_first(r, c, frame) : 0;
+}
+
+/* More blocks are wholly free than the class keeps. */
+static bool pool_too_many(const acre_region *r, const pool_class *c)
+{
+    uint64_t slices = (uint64_t)c->empty + (pool_idle(r, c) ? c->slices : 0);
+    return slices > (uint64_t)pool_of(r)->keep * c->slices;
+}
+
+/* A node of the slice was freed and left is 0: its list turns, or its block is wholly free and may be one
  * too many. */
 int acre__pool_turn(acre_region *r, const pool_block *b)
 {
@@ -184,18 +268,14 @@ int acre__pool_turn(acre_region *r, const pool_block *b)
     pool_class *c = &p->class[b->class];
     uint32_t count = pool_count(b), frame = (uint32_t)(((char *)b - r->base) / POOL_FRAME);
     if (pool_serving(c) != frame) {
-        pool_leave(r, c, frame, count - 1);
-        acre__pool_enter(r, c, frame);
+        pool_unlink(r, c, frame, pool_list_of(count - 1, c->nodes, p->adaptive));
+        if (count == c->nodes && c->slices > 1 && pool_whole(r, c, frame) && !ACRE_BUG_IS(56))
+            pool_move_others(r, c, frame, POOL_ALONE, POOL_EMPTY);
+        pool_enter(r, c, frame, count);
     }
-    if (count == c->nodes && c->empty + pool_idle(r, c) > p->keep)
-        acre__pool_block_free(r, c->empty ? c->list[POOL_EMPTY] : frame);
+    if (count == c->nodes && pool_too_many(r, c))
+        acre__pool_block_free(r, acre__pool_spare(r, c));
     return 0;
-}
-
-/* A wholly free block of the class; 0: there is none. */
-uint32_t acre__pool_spare(const acre_region *r, const pool_class *c)
-{
-    return c->empty ? c->list[POOL_EMPTY] : pool_idle(r, c) ? pool_serving(c) : 0;
 }
 
 /* ---- blocks that stand alone ---- */
@@ -228,12 +308,16 @@ static bool pool_relieve(acre_region *r)
     return false;
 }
 
-enum { POOL_RELIEF = 8 }; /* blocks given back for one request, at most: each is noted */
+/* Blocks given back for one request, at most: each slice is noted. */
+static int pool_relief(const pools *p)
+{
+    return p->classes ? 8 / (int)p->class[0].slices : 0;
+}
 
 void *acre__pool_alloc_direct(acre_region *r, size_t size, size_t align)
 {
     void *p = acre__rbtree_best_fit.alloc(r, size, align);
-    for (int i = 0; !p && i < POOL_RELIEF && pool_relieve(r); i++)
+    for (int i = pool_relief(pool_of(r)); !p && i && pool_relieve(r); i--)
         p = acre__rbtree_best_fit.alloc(r, size, align);
     if (p)
         acre__pool_count_direct(r, acre__rbtree_best_fit.usable(r, p), 1);
@@ -255,7 +339,7 @@ int acre__pool_free_direct(acre_region *r, void *p)
 static bool pool_earned(const pools *p, uint32_t class)
 {
     const pool_class *c = &p->class[class];
-    return c->blocks || c->direct + (class ? c[-1].direct : 0) >= 4u * c->nodes;
+    return c->blocks || c->direct + (class ? c[-1].direct : 0) >= 4u * c->nodes * c->slices;
 }
 
 /* A node of the class, whichever block it is in. */

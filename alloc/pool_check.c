@@ -52,9 +52,10 @@ static pool_kind pool_kind_of_block(const acre_region *r, const acre_block *b, u
     if (class >= p->classes || class >= ACRE_CLASSES)
         return POOL_WRONG;
     const pool_class *c = &p->class[class];
-    bool fits = (uint32_t)c->nodes * c->bytes + POOL_UNIT <= b->size && c->bytes;
-    return fits && pool_sized(b->total, (uint64_t)c->frames * POOL_FRAME - RB_HEADER) ? POOL_BLOCK
-                                                                                      : POOL_WRONG;
+    uint64_t slice = (uint64_t)c->frames * POOL_FRAME, size = slice * c->slices - RB_HEADER;
+    bool fits = (uint32_t)c->nodes * c->bytes + POOL_UNIT <= slice - RB_HEADER && c->bytes;
+    return fits && c->slices && size <= b->size && pool_sized(b->total, size) ? POOL_BLOCK
+                                                                              : POOL_WRONG;
 }
 
 static pool_kind pool_kind_of(const acre_region *r, const acre_block *b)
@@ -79,19 +80,26 @@ typedef struct pool_walk {
     void *arg;
 } pool_walk;
 
-static int pool_walk_nodes(const pool_walk *w, const acre_block *b)
+static int pool_walk_nodes(const pool_walk *w, uint32_t frame, const pool_class *c)
 {
-    uint32_t frame = (uint32_t)(b->offset / POOL_FRAME);
-    const pool_block *block = pool_at(w->r, frame);
-    const pool_class *c = &pool_of(w->r)->class[pool_class_at(w->r, frame)];
-    uint64_t size = c->bytes;
-    for (uint32_t i = 0; i < c->nodes; i++) {
-        bool used = !(block->free >> (i & 63) & 1);
-        int e = w->visit(w->arg, &(acre_block){b->offset + POOL_UNIT + i * size, size, size, used});
+    uint64_t size = c->bytes, at = (uint64_t)frame * POOL_FRAME + POOL_UNIT;
+    for (uint32_t i = 0; i < c->nodes; i++, at += size) {
+        bool used = !(pool_at(w->r, frame)->free >> (i & 63) & 1);
+        int e = w->visit(w->arg, &(acre_block){at, size, size, used});
         if (e)
             return e;
     }
     return 0;
+}
+
+static int pool_walk_slices(const pool_walk *w, const acre_block *b)
+{
+    uint32_t frame = (uint32_t)(b->offset / POOL_FRAME);
+    const pool_class *c = &pool_of(w->r)->class[pool_class_at(w->r, frame)];
+    int e = 0;
+    for (uint32_t i = 0; i < c->slices && !e; i++)
+        e = pool_walk_nodes(w, frame + i * c->frames, c);
+    return e;
 }
 
 static int pool_walk_block(void *arg, const acre_block *b)
@@ -101,7 +109,7 @@ static int pool_walk_block(void *arg, const acre_block *b)
     case POOL_DIRECT:
         return w->visit(w->arg, b);
     case POOL_BLOCK:
-        return pool_walk_nodes(w, b);
+        return pool_walk_slices(w, b);
     case POOL_WRONG:
         return ACRE_ECORRUPT;
     default:
@@ -125,7 +133,7 @@ void acre__pool_stats(const acre_region *r, acre_stats *s)
     acre__rbtree_best_fit.stats(r, s);
     for (uint32_t i = 0; i < ACRE_CLASSES; i++) {
         const pool_class *c = &p->class[i];
-        nodes += (uint64_t)c->blocks * c->nodes * c->bytes;
+        nodes += (uint64_t)c->blocks * c->slices * c->nodes * c->bytes;
         s->free_bytes += (uint64_t)c->free * c->bytes;
     }
     s->overhead += p->taken * POOL_UNIT - nodes;
@@ -168,31 +176,44 @@ static int pool_fault(pool_found *f, const char *rule, uint64_t at)
     return ACRE_ECORRUPT;
 }
 
-static int pool_check_block(pool_found *f, const acre_block *b)
+static int pool_check_slice(pool_found *f, uint32_t frame, uint32_t class, bool whole)
 {
-    uint32_t frame = (uint32_t)(b->offset / POOL_FRAME);
-    uint32_t class = pool_class_at(f->r, frame);
     const pool_block *block = pool_at(f->r, frame);
     const pool_class *c = &pool_of(f->r)->class[class];
     uint32_t count = pool_count(block);
-    bool serves = c->current == b->offset;
+    uint64_t at = (uint64_t)frame * POOL_FRAME;
+    bool serves = c->current == at;
     uint32_t left = pool_left(count, c->nodes, pool_of(f->r)->adaptive);
     if (block->free & ~pool_full_mask(c) || block->class != class ||
         block->left != (serves ? c->nodes - count : left))
-        return pool_fault(f, "P5", b->offset);
+        return pool_fault(f, "P5", at);
     for (uint32_t i = 1; i < c->frames; i++, f->behind++)
         if (pool_map_safe(f->r, frame + i) != i)
-            return pool_fault(f, "P4", b->offset);
+            return pool_fault(f, "P4", at);
     f->starts++;
-    f->class[class].blocks++;
     f->class[class].free += count;
     f->class[class].current |= serves;
     if (serves || !count)
         return 0;
-    f->class[class].empty += count == c->nodes;
+    f->class[class].empty += whole;
     f->sum[class] += pool_mark(frame);
     f->listed[class]++;
     return 0;
+}
+
+static int pool_check_block(pool_found *f, const acre_block *b)
+{
+    uint32_t first = (uint32_t)(b->offset / POOL_FRAME), class = pool_class_at(f->r, first);
+    const pool_class *c = &pool_of(f->r)->class[class];
+    bool whole = pool_all_free(f->r, c, first) && !pool_serves_there(c, first);
+    int e = 0;
+    f->class[class].blocks++;
+    for (uint32_t i = 0; i < c->slices && !e; i++) {
+        uint32_t frame = first + i * c->frames;
+        bool marked = pool_map_safe(f->r, frame) == ((i ? POOL_MORE : POOL_START) | class);
+        e = marked ? pool_check_slice(f, frame, class, whole) : pool_fault(f, "P4", b->offset);
+    }
+    return e;
 }
 
 static void pool_found_direct(pool_found *f, const acre_block *b)
@@ -246,16 +267,37 @@ static int pool_check_map(pool_found *f)
     return starts == f->starts && behind == f->behind ? 0 : pool_fault(f, "P4", POOL_AT);
 }
 
+/* A slice that was met.  All starts in the map were. */
+static bool pool_is_slice(const pool_found *f, uint32_t frame, uint32_t class)
+{
+    uint32_t byte = pool_map_safe(f->r, frame);
+    return (byte == (POOL_START | class) || byte == (POOL_MORE | class)) &&
+           pool_inside(f->r, (uint64_t)frame * POOL_FRAME, sizeof(pool_block));
+}
+
+/* The list it belongs to, though who looks without the lock may find the map changed. */
+static uint32_t pool_list_due(const pool_found *f, uint32_t frame, uint32_t class)
+{
+    const pool_class *c = &pool_of(f->r)->class[class];
+    uint32_t count = pool_count(pool_at(f->r, frame)), first = frame;
+    uint32_t list = pool_list_of(count, c->nodes, pool_of(f->r)->adaptive);
+    for (int i = 1; i < POOL_SLICES && pool_map_safe(f->r, first) >= POOL_MORE; i++)
+        first -= c->frames;
+    uint64_t bytes = (uint64_t)c->slices * c->frames * POOL_FRAME - RB_HEADER;
+    if (list != POOL_EMPTY || !pool_inside(f->r, (uint64_t)first * POOL_FRAME, bytes))
+        return list;
+    bool whole = pool_all_free(f->r, c, first) && !pool_serves_there(c, first);
+    return whole ? POOL_EMPTY : POOL_ALONE;
+}
+
 static int pool_check_list(pool_found *f, uint32_t class, uint32_t list, uint64_t *sum)
 {
     const pools *p = pool_of(f->r);
-    const pool_class *c = &p->class[class];
-    for (uint32_t frame = c->list[list], back = 0; frame;) {
-        if (pool_map_safe(f->r, frame) != (POOL_START | class) || !f->listed[class]-- ||
-            !pool_inside(f->r, (uint64_t)frame * POOL_FRAME, sizeof(pool_block)))
+    for (uint32_t frame = p->class[class].list[list], back = 0; frame;) {
+        if (!pool_is_slice(f, frame, class) || !f->listed[class]--)
             return pool_fault(f, "P6", POOL_AT);
         const pool_block *b = pool_at(f->r, frame);
-        if (b->back != back || pool_list_of(pool_count(b), c->nodes, p->adaptive) != list)
+        if (b->back != back || pool_list_due(f, frame, class) != list)
             return pool_fault(f, "P6", (uint64_t)frame * POOL_FRAME);
         *sum += pool_mark(frame);
         back = frame;
@@ -316,17 +358,23 @@ static void pool_recover_class(pool_class *c)
     c->free = c->blocks = c->empty = c->direct = 0;
 }
 
-static void pool_recover_block(const acre_region *r, uint32_t frame, uint32_t class)
+static void pool_recover_slice(const acre_region *r, uint32_t frame, uint32_t class)
 {
     pool_class *c = &pool_of(r)->class[class];
-    pool_block *b = pool_at(r, frame);
-    b->class = class & 63;
+    pool_at(r, frame)->class = class & 63;
     for (uint32_t i = 1; i < c->frames; i++)
         if (pool_map_safe(r, frame + i) == 0 && pool_map(r, frame + i))
             *pool_map(r, frame + i) = (uint8_t)i;
-    c->blocks++;
-    c->free += pool_count(b);
+    c->free += pool_count(pool_at(r, frame));
     acre__pool_enter(r, c, frame);
+}
+
+static void pool_recover_block(const acre_region *r, uint32_t first, uint32_t class)
+{
+    pool_class *c = &pool_of(r)->class[class];
+    c->blocks++;
+    for (uint32_t i = 0; i < c->slices; i++)
+        pool_recover_slice(r, first + i * c->frames, class);
 }
 
 /* Of the map only start bytes count. */

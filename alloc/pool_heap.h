@@ -16,10 +16,15 @@
  *   +-----------------+------+-------+------+------+--------+--------+- - -+--------+------+
  *   0                 8      9                     16
  *
- * Nodes have no headers.  The map has a byte a frame: POOL_START + class where a pool block starts,
- * the distance to its start in the frames behind, else 0.  It consists of chunks, each twice as large
+ * Nodes have no headers.  A block of more than 63 nodes is one block of the rb heap with up to four
+ * slices, each as in the picture, at equal distances; they come and go together, and serve singly: but for
+ * its birth and its end, «pool block» below is a slice.  The map has a byte a frame: where a pool block
+ * starts POOL_START + class, or POOL_MORE + class in a further slice; the distance to that in the frames
+ * behind; else 0.  It consists of chunks, each twice as large
  * as the one before, which are made when a pool block first lies in their frames and never move, so
  * that usable() can read it while others allocate.  Nothing in users' memory is believed.
+ *
+ * Wholly free is a block if all its slices are; a slice that is, alone, is the last to serve again.
  *
  * A free counts `left` down and has nothing else to do until that is 0: then the block's list turns, or
  * it is wholly free.  What an allocation asks is one word, `free` of its class's current block; a class
@@ -36,7 +41,8 @@
  * P5  a pool block's class is the map's; no bit is set from `nodes` up; its left is pool_left()'s, or,
  *     if it is its class's current, the number of its used nodes
  * P6  a class's current is a pool block of it in no list, or `none`; another block with free nodes is
- *     in exactly one list, its class's for their number; lists are linked both ways
+ *     in exactly one list, its class's for their number, and in POOL_EMPTY exactly if all its slices are
+ *     wholly free and none is current; lists are linked both ways
  * P7  free, blocks, direct of each class, and taken, are the numbers they claim to be
  *
  * Killed in the middle.  The truth is the rb heap's heads, the words `free`, the map's start bytes and
@@ -50,13 +56,16 @@
 enum {
     POOL_FRAME = 1024,
     POOL_START = 0x80,
+    POOL_MORE = 0xc0, /* a slice behind the first */
     POOL_UNIT = ACRE_ALIGN_MIN,
     POOL_MOST = 2048, /* bytes of the largest class; more is direct */
-    POOL_NODES = 63,  /* most nodes of a block */
-    POOL_CHUNK = 64,  /* frames of the map's first chunk */
+    POOL_NODES = 63,  /* most nodes of a slice */
+    POOL_SLICES = 4,
+    POOL_CHUNK = 64, /* frames of the map's first chunk */
     POOL_CHUNKS = 20,
     POOL_FRAMES = POOL_CHUNK << (POOL_CHUNKS - 1), /* 32 GiB */
-    POOL_EMPTY = 6,                                /* the list of blocks that are wholly free */
+    POOL_ALONE = 5, /* the list of slices that are wholly free, of blocks that are not */
+    POOL_EMPTY = 6, /* the list of blocks that are wholly free */
     POOL_LISTS = 7,
     POOL_NONE = 0xff
 };
@@ -71,13 +80,13 @@ typedef struct pool_class {
     uint64_t current;          /* offset of the block that serves, may be full; or of `none` */
     uint32_t list[POOL_LISTS]; /* heads: frames */
     uint32_t free;             /* nodes that are free */
-    uint32_t blocks;           /* pool blocks */
-    uint32_t empty;            /* of these wholly free and in the list */
+    uint32_t blocks;           /* of the rb heap, that are pool blocks */
+    uint32_t empty;            /* slices in the list of wholly free blocks */
     uint32_t direct;           /* blocks of the rb heap that a node of this class could be */
-    uint32_t unused;           /* 0 */
-    uint32_t reciprocal;       /* constants: 2^32 / bytes, rounded up */
+    uint32_t slices;           /* constants: of a block */
+    uint32_t reciprocal;       /* 2^32 / bytes, rounded up */
     uint16_t bytes;            /* of a node */
-    uint8_t nodes, frames;     /* of a block */
+    uint8_t nodes, frames;     /* of a slice */
 } pool_class;                  /* a power of two: found by a shift */
 _Static_assert(sizeof(pool_class) == 64, "part of the segment format");
 
@@ -104,10 +113,10 @@ _Static_assert(ACRE_CLASSES <= POOL_START / 2 && ACRE_CLASSES <= 64, "a class fi
 /* The rb heap's own, pools with its header, a smallest block, the end; rounded up to 64. */
 #define POOL_MIN_SIZE ((POOL_AT + sizeof(pools) + 3 * RB_UNIT + 63) & ~(uint64_t)63)
 #define POOL_NO_BLOCK (POOL_AT + offsetof(pools, none))
-/* Words noted in one call, at most: the rb heap's 16 for an aligned block; two chunks of the map, of 6
- * each; the map, the chunks' and the block's return (5); the node; and 8 blocks given back before,
- * of 6 each. */
-enum { POOL_JOURNAL = 88, POOL_LINKS = 24 };
+/* Words noted in one call, at most: the rb heap's 16 for an aligned block; four chunks of the map, of 6
+ * each; the map's bytes of four slices; the chunks' and the block's return (5); the node; and 8 slices
+ * given back before, of 6 each. */
+enum { POOL_JOURNAL = 98, POOL_LINKS = 24 };
 
 ACRE_INLINE pools *pool_of(const acre_region *r)
 {
@@ -177,26 +186,47 @@ ACRE_INLINE uint32_t pool_left(uint32_t count, uint32_t nodes, bool adaptive)
     return (next < nodes ? next : nodes) - count;
 }
 
+/* Free nodes.  Sideways (Warren, Hacker's Delight, 5-1): the oldest x86-64 has no instruction for it, and
+ * the compiler's function is a call and a table. */
 ACRE_INLINE uint32_t pool_count(const pool_block *b)
 {
-    return (uint32_t)__builtin_popcountll(b->free);
+    uint64_t x = b->free;
+    x -= x >> 1 & 0x5555555555555555u;
+    x = (x & 0x3333333333333333u) + (x >> 2 & 0x3333333333333333u);
+    x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+    return (uint32_t)(x * 0x0101010101010101u >> 56);
 }
 
-/* Frame of the block that serves; 0: there is none. */
+/* Frame of the slice that serves; 0: there is none. */
 ACRE_INLINE uint32_t pool_serving(const pool_class *c)
 {
     return c->current == POOL_NO_BLOCK ? 0 : (uint32_t)(c->current / POOL_FRAME);
 }
 
-/* pool_blocks.c: lists, and blocks as a whole.  Blocks are named by their frames. */
+/* Are all slices of the block wholly free, whose first one is at that frame? */
+ACRE_INLINE bool pool_all_free(const acre_region *r, const pool_class *c, uint32_t first)
+{
+    uint64_t used = 0;
+    for (uint32_t i = 0; i < c->slices; i++)
+        used |= pool_at(r, first + i * c->frames)->free ^ pool_full_mask(c);
+    return used == 0;
+}
+
+/* Is the slice that serves one of them? */
+ACRE_INLINE bool pool_serves_there(const pool_class *c, uint32_t first)
+{
+    return pool_serving(c) - first < c->slices * c->frames;
+}
+
+/* pool_blocks.c: lists, and blocks as a whole.  Slices are named by their frames, blocks by their first
+ * slice's. */
 int acre__pool_turn(acre_region *r, const pool_block *b);
 void acre__pool_enter(const acre_region *r, pool_class *c, uint32_t frame);
 bool acre__pool_refill(const acre_region *r, pool_class *c);
 uint32_t acre__pool_block_new(acre_region *r, uint32_t class); /* 0: no room */
 size_t acre__pool_block_free(acre_region *r, uint32_t frame);  /* the bytes given back */
 bool acre__pool_chunk_free(acre_region *r, uint32_t k);        /* if no block is in its frames */
-void acre__pool_surplus(acre_region *r, pool_class *c, uint32_t frame);
-uint32_t acre__pool_spare(const acre_region *r, const pool_class *c);
+uint32_t acre__pool_spare(const acre_region *r, const pool_class *c); /* wholly free; 0: none is */
 bool acre__pool_reserved(const acre_region *r, const void *p, size_t usable);
 void *acre__pool_miss(acre_region *r, size_t size, uint32_t class);
 void *acre__pool_alloc_direct(acre_region *r, size_t size, size_t align);

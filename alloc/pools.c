@@ -17,8 +17,8 @@ static void pool_standard_classes(uint32_t *size)
     size[n] = 0;
 }
 
-/* Frames of a block so that at least `nodes` fit and what is not nodes is at most `overhead` percent;
- * if no number does (a block has at most POOL_NODES), the one with the least overhead. */
+/* Frames of a slice so that at least `nodes` fit and what is not nodes is at most `overhead` percent;
+ * if no number does (a slice has at most POOL_NODES), the one with the least overhead. */
 static uint32_t pool_frames(uint32_t bytes, uint32_t nodes, uint32_t overhead)
 {
     uint32_t best = 1, least = UINT32_MAX;
@@ -36,7 +36,8 @@ static uint32_t pool_frames(uint32_t bytes, uint32_t nodes, uint32_t overhead)
 
 static void pool_class_init(pool_class *c, uint32_t bytes, uint32_t nodes, uint32_t overhead)
 {
-    uint32_t frames = pool_frames(bytes, nodes, overhead);
+    c->slices = (nodes + POOL_NODES - 1) / POOL_NODES;
+    uint32_t frames = pool_frames(bytes, (nodes + c->slices - 1) / c->slices, overhead);
     uint32_t fit = (frames * POOL_FRAME - POOL_UNIT - RB_HEADER) / bytes;
     c->bytes = (uint16_t)bytes;
     c->frames = (uint8_t)frames;
@@ -73,6 +74,7 @@ uint64_t acre__pool_checksum(const pools *p)
         const pool_class *c = &p->class[i];
         sum = pool_mix(sum, c->reciprocal);
         sum = pool_mix(sum, c->bytes | c->nodes << 16 | (uint64_t)c->frames << 24);
+        sum = pool_mix(sum, c->slices);
     }
     return sum;
 }

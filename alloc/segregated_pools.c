@@ -16,7 +16,7 @@
 #include "alloc/pool_heap.h"
 
 static const acre_param segregated_params[] = {
-    {"nodes", "nodes of a block, at least (as far as 63 allow)", 1, POOL_NODES, 8},
+    {"nodes", "nodes of a block, at least", 1, POOL_SLICES *POOL_NODES, 8},
     {"overhead", "percent of a block that are not nodes, at most", 1, 50, 2},
     {0},
 };
@@ -31,7 +31,7 @@ const acre_algorithm acre__segregated_pools = {
     .name = "segregated_pools",
     .summary = "pools of equal nodes by size class, kept for ever; best fit above",
     .flags = ACRE_ROBUST | ACRE_ANY_ADDRESS,
-    .layout_version = 1,
+    .layout_version = 2,
     .reach = POOL_REACH,
     .min_size = POOL_MIN_SIZE,
     .journal_words = POOL_JOURNAL,

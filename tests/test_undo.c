@@ -15,27 +15,29 @@
 
 enum {
     UNDO_SIZE = 20000, /* no whole pages: what growth adds begins inside of one */
-    UNDO_CAPACITY = 80 << 10,
     UNDO_SLOTS = 64,
-    UNDO_BLOCKS = 1024
+    UNDO_TIDE_SIZE = 128 << 10,
+    UNDO_TIDE = 1500, /* slots */
+    UNDO_BLOCKS = 4096
 };
 
 typedef struct undo_heap {
     acre_segment *s;
     acre_heap *h;
-    acre_off *slots;           /* UNDO_SLOTS offsets */
-    size_t filled[UNDO_SLOTS]; /* bytes of each block that hold its pattern */
+    size_t n;                 /* slots */
+    acre_off *slots;          /* offsets */
+    size_t filled[UNDO_TIDE]; /* bytes of each block that hold its pattern */
     uint64_t seed;
 } undo_heap;
 
-static undo_heap undo_make(const char *spec)
+static undo_heap undo_make(const char *spec, size_t size, size_t slots)
 {
-    undo_heap t = {.seed = acre_test_seed()};
-    acre_segment_options o = {.size = UNDO_SIZE, .capacity = UNDO_CAPACITY};
+    undo_heap t = {.seed = acre_test_seed(), .n = slots};
+    acre_segment_options o = {.size = size, .capacity = 4 * size};
     ACRE_CHECK_EQUAL(acre_spec_parse(spec, &o.algorithm, &o.heap), 0);
     ACRE_CHECK_EQUAL(acre_segment_create(&t.s, ACRE_MEMFD, NULL, &o), 0);
     t.h = acre_segment_heap(t.s);
-    t.slots = acre_calloc(t.h, UNDO_SLOTS, sizeof *t.slots);
+    t.slots = acre_calloc(t.h, slots, sizeof *t.slots);
     ACRE_CHECK(t.slots);
     return t;
 }
@@ -70,12 +72,12 @@ static undo_call undo_plan_resize(undo_heap *t, undo_call c)
 
 static undo_call undo_plan(undo_heap *t)
 {
-    undo_call c = {.slot = acre_test_below(&t->seed, UNDO_SLOTS),
+    undo_call c = {.slot = acre_test_below(&t->seed, t->n),
                    .size = acre_test_below(&t->seed, acre_test_below(&t->seed, 5) ? 160 : 2500),
                    .align = (size_t)16 << acre_test_below(&t->seed, 6)};
     uint64_t what = acre_test_below(&t->seed, 20);
     if (what == 0)
-        c.kind = UNDO_GROW, c.size = acre_test_below(&t->seed, UNDO_CAPACITY);
+        c.kind = UNDO_GROW, c.size = acre_test_below(&t->seed, 4 * UNDO_SIZE);
     else if (t->slots[c.slot] && what < 12)
         return undo_plan_resize(t, c);
     else if (!t->slots[c.slot] && what < 4)
@@ -117,7 +119,7 @@ static void undo_go_on(undo_heap *t, const undo_call *c)
 typedef struct undo_picture {
     uint64_t size, n, free_bytes;
     acre_block block[UNDO_BLOCKS];
-    acre_off slots[UNDO_SLOTS];
+    acre_off slots[UNDO_TIDE];
 } undo_picture;
 
 static int undo_see(void *arg, const acre_block *b)
@@ -135,7 +137,7 @@ static void undo_draw(const undo_heap *t, undo_picture *p)
     ACRE_CHECK_EQUAL(acre_heap_walk(t->h, undo_see, p), 0);
     p->size = acre_segment_size(t->s);
     p->free_bytes = acre_heap_free_memory(t->h);
-    memcpy(p->slots, t->slots, sizeof p->slots);
+    memcpy(p->slots, t->slots, t->n * sizeof *p->slots);
 }
 
 static void undo_expect(const undo_heap *t, const undo_picture *before, const undo_call *c)
@@ -152,7 +154,7 @@ static void undo_expect(const undo_heap *t, const undo_picture *before, const un
                        now.block[i].size == before->block[i].size &&
                        now.block[i].used == before->block[i].used,
                    "call %d, flags %u: block %zu", c->kind, c->flags, i);
-    for (size_t i = 0; i < UNDO_SLOTS; i++)
+    for (size_t i = 0; i < t->n; i++)
         ACRE_CHECK(test_filled(undo_block(t, i), t->filled[i], i), "call %d, flags %u: contents",
                    c->kind, c->flags);
 }
@@ -194,7 +196,7 @@ static void undo_halfway(void *arg)
 static void undo_many(const char *spec, size_t rounds, bool twice)
 {
     static undo_picture before;
-    undo_heap t = undo_make(spec);
+    undo_heap t = undo_make(spec, UNDO_SIZE, UNDO_SLOTS);
     size_t undone[4] = {0};
     for (size_t i = 0; i < rounds; i++) {
         undo_call c = undo_plan(&t);
@@ -252,6 +254,56 @@ static void a_call_is_undone_by_the_second_who_tries(const acre_algorithm *a)
     undo_many(a->name, acre_test_rounds(300), true);
     if (undo_variant(a))
         undo_many(undo_variant(a), acre_test_rounds(300), true);
+}
+
+/* ---- blocks of many nodes ---- */
+
+/* One call: undone, then done. */
+static void undo_and_do(undo_heap *t, size_t slot, size_t size)
+{
+    static undo_picture before;
+    undo_call c = {.kind = UNDO_PUBLISH, .slot = slot, .size = size};
+    undo_draw(t, &before);
+    undo_leave(t, &c);
+    undo_expect(t, &before, &c);
+    undo_go_on(t, &c);
+}
+
+static void undo_shuffle(size_t *order, uint64_t *seed)
+{
+    for (size_t i = 0; i < UNDO_TIDE; i++) {
+        size_t j = acre_test_below(seed, i + 1);
+        order[i] = order[j];
+        order[j] = i;
+    }
+}
+
+/* A high tide makes blocks, a low one gives them back; each call is undone first.  Among them are those
+ * that make or give back a block with all its slices, and let one serve again. */
+static void undo_tides(const char *spec)
+{
+    undo_heap t = undo_make(spec, UNDO_TIDE_SIZE, UNDO_TIDE);
+    size_t order[UNDO_TIDE];
+    for (int tide = 0; tide < 2; tide++) {
+        undo_shuffle(order, &t.seed);
+        for (size_t i = 0; i < UNDO_TIDE; i++)
+            undo_and_do(&t, i, 30);
+        for (size_t i = 0; i < UNDO_TIDE - 100; i++)
+            undo_and_do(&t, order[i], 30);
+        for (size_t i = 0; i < UNDO_TIDE; i++)
+            if (t.slots[i])
+                undo_and_do(&t, i, 30);
+    }
+    ACRE_CHECK_EQUAL(acre_free(t.h, t.slots), 0);
+    ACRE_CHECK(acre_heap_all_free(t.h));
+    acre_segment_close(t.s);
+}
+
+ACRE_TEST(undo_slices, births_and_returns_of_blocks_are_undone)
+{
+    undo_tides("adaptive_pools:nodes=128,classes=32,max_free=0");
+    undo_tides("adaptive_pools:nodes=252,overhead=5,classes=48,max_free=1");
+    undo_tides("segregated_pools:nodes=70,classes=32");
 }
 
 #define CASES(X, a)                                                                                \
