@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Cost against live blocks: the measurement, `acre growth`, and what the report makes of it. */
 #include "tests/acre_test.h"
+#include <acre/algorithm.h>
+
 #include "tests/support_page.h"
 #include "tests/support_tool.h"
 
@@ -23,6 +25,14 @@ static acre_contender contender_named(const char *spec)
 }
 
 /* ---- measuring ---- */
+
+/* Else its line in the picture has no theory beside it. */
+ACRE_TEST(growth, every_algorithm_tells_its_theory)
+{
+    const acre_algorithm *a;
+    for (size_t i = 0; (a = acre_algorithm_at(i)); i++)
+        ACRE_CHECK(a->growth != ACRE_GROWTH_UNTOLD, "%s", a->name);
+}
 
 ACRE_TEST(growth, every_algorithm_is_measured)
 {
