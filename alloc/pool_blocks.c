@@ -320,19 +320,19 @@ void *acre__pool_alloc_direct(acre_region *r, size_t size, size_t align)
     for (int i = pool_relief(pool_of(r)); !p && i && pool_relieve(r); i--)
         p = acre__rbtree_best_fit.alloc(r, size, align);
     if (p)
-        acre__pool_count_direct(r, acre__rbtree_best_fit.usable(r, p), 1);
+        acre__pool_count_direct(r, rb_usable(p), 1);
     return p;
 }
 
 int acre__pool_free_direct(acre_region *r, void *p)
 {
-    size_t usable = acre__rbtree_best_fit.usable(r, p);
-    if (!usable || acre__pool_reserved(r, p, usable))
+    uint32_t units = acre__rb_live(r, p);
+    size_t usable = (size_t)units * RB_UNIT - RB_HEADER;
+    if (!units || acre__pool_reserved(r, p, usable))
         return ACRE_EINVALID;
-    int e = acre__rbtree_best_fit.free(r, p);
-    if (!e)
-        acre__pool_count_direct(r, usable, (uint32_t)-1);
-    return e;
+    acre__rb_release(r, p, units);
+    acre__pool_count_direct(r, usable, (uint32_t)-1);
+    return 0;
 }
 
 /* Enough nodes of this class, or of one that shares its direct blocks, stand alone. */

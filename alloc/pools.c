@@ -159,13 +159,20 @@ int acre__pool_free(acre_region *r, void *p)
     return pool_free(r, &(acre_region){.base = r->base}, p);
 }
 
+/* Of what stands alone. */
+static size_t pool_usable_direct(const acre_region *r, const void *p)
+{
+    uint32_t units = acre__rb_live(r, p);
+    size_t usable = (size_t)units * RB_UNIT - RB_HEADER;
+    return units && !acre__pool_reserved(r, p, usable) ? usable : 0;
+}
+
 size_t acre__pool_usable(const acre_region *r, const void *p)
 {
     pool_place at = pool_find(r, p);
     if (at.block)
         return pool_live(at) ? at.class->bytes : 0;
-    size_t usable = acre__rbtree_best_fit.usable(r, p);
-    return usable && acre__pool_reserved(r, p, usable) ? 0 : usable;
+    return pool_usable_direct(r, p);
 }
 
 /* A node keeps its size: what is asked must fit. */
@@ -179,13 +186,13 @@ static void *pool_resize_node(void *p, size_t size, acre_resize_command *c)
 void *acre__pool_resize(acre_region *r, void *p, acre_resize_command *c)
 {
     pool_place at = pool_find(r, p);
-    size_t before = acre__pool_usable(r, p);
+    if (at.block)
+        return pool_live(at) ? pool_resize_node(p, at.class->bytes, c) : NULL;
+    size_t before = pool_usable_direct(r, p);
     if (!before)
         return NULL;
-    if (at.block)
-        return pool_resize_node(p, before, c);
     void *q = acre__rbtree_best_fit.resize(r, p, c);
-    size_t after = q ? acre__rbtree_best_fit.usable(r, q) : before;
+    size_t after = q ? rb_usable(q) : before;
     if (after != before) { /* else nothing was noted: a kill in here would not be seen */
         acre__pool_count_direct(r, before, (uint32_t)-1);
         acre__pool_count_direct(r, after, 1);

@@ -17,4 +17,15 @@ enum { RB_UNIT = 16, RB_HEADER = 8, RB_CRUMB = 16, RB_START = 1088 };
  * size >= 1 KiB - RB_HEADER. */
 void *acre__rb_alloc_at(acre_region *r, size_t size, size_t align);
 
+/* usable() and free() in two steps, for who has a question in between: the units of the live block at p,
+ * 0 if there is none; give them back. */
+uint32_t acre__rb_live(const acre_region *r, const void *p);
+void acre__rb_release(const acre_region *r, void *p, uint32_t units);
+
+/* usable() of what is known to be a live block. */
+ACRE_INLINE size_t rb_usable(const void *p)
+{
+    return (size_t)(((const uint32_t *)p)[-1] & INT32_MAX) * RB_UNIT - RB_HEADER;
+}
+
 #endif

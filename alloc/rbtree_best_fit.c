@@ -60,6 +60,23 @@ void *acre__rb_alloc_at(acre_region *r, size_t size, size_t align)
     return u ? tag_trim(r, u, n, align, r->base) : NULL;
 }
 
+uint32_t acre__rb_live(const acre_region *r, const void *p)
+{
+    return tag_live_at(r, p).units;
+}
+
+void acre__rb_release(const acre_region *r, void *p, uint32_t units)
+{
+    uint32_t u = (uint32_t)((uint64_t)((char *)p - r->base) / TAG_UNIT) - 1;
+    if (r->journal)
+        tag_release_cold(r, u, units);
+    else
+        tag_release(&(acre_region){.base = r->base}, u, units);
+}
+
+_Static_assert(offsetof(tag_block, head) + sizeof(uint32_t) == TAG_HEADER,
+               "where rb_usable() looks");
+
 const acre_algorithm acre__rbtree_best_fit = {
     .name = "rbtree_best_fit",
     .summary = "best fit: exact bins and a red-black tree of sizes, coalescing at once",
