@@ -2,6 +2,7 @@
 /* cell.c: one planned measurement. */
 #include "bench/cell.h"
 
+#include "bench/procs.h"
 #include "bench/replay.h"
 #include "traces/trace.h"
 
@@ -194,6 +195,84 @@ static int cell_live_cost(cell *c, const acre_image *m, json_t *o)
     return 0;
 }
 
+/* What is handed on needs a common heap: a malloc's workers are threads then. */
+static int cell_procs_run(const acre_contender *c, acre_procs_plan *p, acre_procs_result *r)
+{
+    int e = acre_procs_run(c, p, r);
+    if (e != ENOTSUP)
+        return e;
+    p->threads *= p->processes;
+    p->processes = 1;
+    return acre_procs_run(c, p, r);
+}
+
+static void cell_procs_tell(json_t *o, const acre_procs_plan *p, const acre_procs_result *r)
+{
+    uint32_t workers = p->processes * p->threads;
+    cell_set_text(o, "pattern", acre_procs_pattern_name(p->pattern));
+    cell_set_integer(o, "processes", p->processes);
+    cell_set_integer(o, "threads", p->threads);
+    cell_set_integer(o, "ops", r->ops);
+    cell_set_real(o, "ops_per_s", r->ops_per_s);
+    if (r->ops_per_s > 0)
+        cell_set_real(o, "ns_per_op", workers * 1e9 / r->ops_per_s);
+    cell_set_real(o, "fairness", r->fairness);
+    cell_set_real(o, "least_share", r->least_share);
+    cell_set_integer(o, "failed", r->failed);
+    cell_set_integer(o, "peak_live", r->peak_live);
+    if (r->peak_used)
+        cell_set_integer(o, "peak_used", r->peak_used);
+    json_object_set_new(o, "worker_ops", cell_array(r->worker_ops, workers));
+    if (r->checked)
+        cell_set_text(o, "check", r->sound ? "ok" : "failed");
+    cell_set_status(o, ACRE_REPLAY_OK);
+}
+
+static int cell_procs_fail(cell *c, const acre_procs_plan *p, int e)
+{
+    if (e == EINVAL)
+        return cell_fail(c, "%s: needs 1 to %d workers, an even number where they work in pairs",
+                         acre_procs_pattern_name(p->pattern), ACRE_PROCS_MOST);
+    if (e == ENOSPC)
+        return cell_fail(c, "%s measures the harness: there is no heap", c->contender.spec);
+    if (e == ECHILD)
+        return cell_fail(c, "%s: a worker died or did not end", c->contender.spec);
+    return cell_cannot(c, e);
+}
+
+static int cell_procs_with(cell *c, json_t *o, acre_procs_plan *p)
+{
+    static acre_procs_result r;
+    p->processes = (uint32_t)cell_number(c, "processes");
+    p->threads = (uint32_t)cell_number(c, "threads");
+    p->duration_ns = cell_number(c, "duration_ms") * 1000000;
+    p->seed = 1;
+    int e = cell_procs_run(&c->contender, p, &r);
+    if (e)
+        return cell_procs_fail(c, p, e);
+    cell_procs_tell(o, p, &r);
+    return 0;
+}
+
+static int cell_procs(cell *c, const acre_image *m, json_t *o)
+{
+    const char *name = cell_text(c, "pattern");
+    acre_procs_plan p = {.pattern = acre_procs_pattern_find(name ? name : "random"),
+                         .segment = cell_number(c, "segment")};
+    (void)m;
+    return p.pattern ? cell_procs_with(c, o, &p) : cell_fail(c, "unknown pattern '%s'", name);
+}
+
+/* Room for all of them at their peaks. */
+static int cell_procs_replay(cell *c, const acre_image *m, json_t *o)
+{
+    uint64_t workers = cell_number(c, "processes") * cell_number(c, "threads");
+    acre_procs_plan p = {.pattern = acre_procs_pattern_trace(),
+                         .image = m,
+                         .segment = acre_replay_room(m) * (workers ? workers : 1)};
+    return cell_procs_with(c, o, &p);
+}
+
 static json_t *cell_reals(const double *x, size_t n)
 {
     json_t *a = json_array();
@@ -246,10 +325,15 @@ static const struct {
     cell_engine *run;
     int needs_trace;
 } cell_engines[] = {
-    {"replay", cell_replay, 1},       {"fit", cell_fit, 1},
-    {"verify", cell_verify, 1},       {"timeline", cell_timeline, 1},
-    {"live_cost", cell_live_cost, 0}, {"safety", cell_safety, 1},
+    {"replay", cell_replay, 1},
+    {"fit", cell_fit, 1},
+    {"verify", cell_verify, 1},
+    {"timeline", cell_timeline, 1},
+    {"live_cost", cell_live_cost, 0},
+    {"safety", cell_safety, 1},
     {"latency", cell_latency, 1},
+    {"procs", cell_procs, 0},
+    {"procs_replay", cell_procs_replay, 1},
 };
 enum { CELL_ENGINES = sizeof cell_engines / sizeof *cell_engines };
 

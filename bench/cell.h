@@ -4,7 +4,8 @@
  * A cell is self-contained: `acre cell` runs it anywhere (this machine's worker processes, GNU
  * parallel, a Slurm array), in a fresh process, and its result appears whole or not at all.
  *
- *     engine     "replay", "fit", "verify", "timeline", "safety", "latency" or "live_cost"
+ *     engine     "replay", "fit", "verify", "timeline", "safety", "latency", "live_cost", "procs" or
+ *                "procs_replay"
  *     algorithm  a contender
  *     trace      name for results;  file: of the trace;  max_ops: cut after so many (0 = not)
  *     image      of the trace, if made already, else it is made for this cell
@@ -12,6 +13,8 @@
  *     touch "none|line|page|full", warm N   replay
  *     enough_ms  replay: no further warm pass after this time in them
  *     live N                                live_cost
+ *     pattern NAME, processes N, threads N, duration_ms N, segment BYTES    procs;
+ *                                           without pattern and segment also procs_replay
  *     budget_ms  0 = no limit
  *     cpu        to be pinned to, if allowed;  pad: bytes to lengthen the environment by
  *     out        file of the result; else standard output */

@@ -104,6 +104,22 @@ static void replay_free_live(acre_replay *r)
     acre_lab_unmap(live, slots);
 }
 
+int acre_replay_borrow(acre_replay *r, const acre_image *m, const acre_contender *c, void *heap)
+{
+    *r = (acre_replay){.image = m, .contender = c, .engine = acre_contender_engine(c)};
+    r->tape = (acre_tape){m->ops, m->sizes, acre_lab_map(replay_slot_bytes(m)), heap};
+    if (!r->tape.slots)
+        return ENOMEM;
+    acre_lab_populate(r->tape.slots, replay_slot_bytes(m));
+    return 0;
+}
+
+void acre_replay_give_back(acre_replay *r)
+{
+    replay_free_live(r);
+    acre_lab_unmap(r->tape.slots, replay_slot_bytes(r->image));
+}
+
 void acre_replay_close(acre_replay *r)
 {
     if (!(r->engine->flags & (ACRE_ENGINE_SEGMENT | ACRE_ENGINE_REFERENCE)))

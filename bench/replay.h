@@ -45,6 +45,12 @@ int acre_replay_reopen(acre_replay *r, size_t bytes);
 /* Throws a segment away; gives a malloc back what is live. */
 void acre_replay_close(acre_replay *r);
 
+/* An image on a heap that is somebody else's, and that others use as well: slots only.  ENOMEM. */
+int acre_replay_borrow(acre_replay *r, const acre_image *m, const acre_contender *c, void *heap);
+
+/* Frees what of the image is live on it. */
+void acre_replay_give_back(acre_replay *r);
+
 /* Where one pass has come. */
 typedef struct acre_pass {
     enum acre_replay_status status;
@@ -166,9 +172,10 @@ typedef struct acre_latency {
     double measured[ACRE_LATENCY_POINTS]; /* ns: p50, p99, p99.9, p99.99, max; of one warm pass */
     double least[ACRE_LATENCY_POINTS];    /* of each operation's least over all warm passes */
     /* The part of operations that takes longer than curve_…: 1, 0.5, 0.2, 0.1, 0.05, …; the worst last. */
-    double tail[ACRE_LATENCY_CURVE], curve_measured[ACRE_LATENCY_CURVE], curve_least[ACRE_LATENCY_CURVE];
+    double tail[ACRE_LATENCY_CURVE], curve_measured[ACRE_LATENCY_CURVE],
+        curve_least[ACRE_LATENCY_CURVE];
     size_t points;
-    double clock_ns;                      /* what reading the clock cost; taken off already */
+    double clock_ns; /* what reading the clock cost; taken off already */
     unsigned passes;
 } acre_latency;
 

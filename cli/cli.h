@@ -22,6 +22,7 @@ int cmd_algorithms(int argc, char **argv);
 int cmd_cell(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_growth(int argc, char **argv);
+int cmd_procs(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_segment(int argc, char **argv);

@@ -16,6 +16,7 @@ static const struct command commands[] = {
     {"algorithms", cmd_algorithms, "list the memory algorithms and baselines"},
     {"replay", cmd_replay, "replay traces on algorithms and measure"},
     {"growth", cmd_growth, "measure alloc + free against the number of live blocks"},
+    {"procs", cmd_procs, "let processes work on one heap together and measure"},
     {"compare", cmd_compare, "replay all traces on everything, rank, write the report"},
     {"report", cmd_report, "write the report of a result directory again"},
     {"report-sync", cmd_report_sync, "write the report of what bench-sync measured"},

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* replay.c: `acre replay`: run traces on contenders, each run in a fresh process. */
-#include "cli/cli.h"
+#include "cli/procs_tools.h"
 
 #include "bench/contender.h"
 #include "bench/image.h"
+#include "bench/procs.h"
 #include "bench/replay.h"
 #include "bench/worker.h"
 #include "traces/trace.h"
@@ -44,8 +45,9 @@ static const struct argp_option replay_options[] = {
     {"warm", REPLAY_WARM, "N", 0, "Warm passes of each run, 1 to 64 (default 3)", 0},
     {"touch", 't', "none|line|page|full", 0,
      "What is written to each new block (default line: its first word)", 0},
-    {"threads", REPLAY_THREADS, "N", 0, "Threads; only 1 can be had", 0},
-    {"procs", REPLAY_PROCS, "N", 0, "Processes; only 1 can be had", 0},
+    {"threads", REPLAY_THREADS, "N", 0,
+     "Threads that replay the trace on one heap, each with objects of its own (default 1)", 0},
+    {"procs", REPLAY_PROCS, "N", 0, "The same with processes (default 1)", 0},
     {"fit", REPLAY_FIT, NULL, 0,
      "Search the smallest segment in which the trace succeeds (s_min); for mallocs the growth of "
      "resident memory",
@@ -64,7 +66,7 @@ static const struct argp_option replay_options[] = {
 
 typedef struct replay_args {
     const char *algorithms;
-    unsigned repeat, warm;
+    unsigned repeat, warm, procs, threads;
     const char *touch;
     double budget;
     bool fit, verify, latency, json;
@@ -115,8 +117,10 @@ static error_t replay_option(int key, char *arg, struct argp_state *state)
         a->budget = replay_seconds(arg, state);
         break;
     case REPLAY_THREADS:
+        a->threads = replay_count(arg, ACRE_PROCS_MOST, state);
+        break;
     case REPLAY_PROCS:
-        replay_count(arg, 1, state);
+        a->procs = replay_count(arg, ACRE_PROCS_MOST, state);
         break;
     case REPLAY_FIT:
         a->fit = true;
@@ -249,11 +253,48 @@ static int replay_one(replay_args *a, const char *algorithm, const char *file, d
     return e;
 }
 
+/* Several workers on one heap, whole passes for at least this time. */
+enum { REPLAY_TOGETHER_MS = 1000 };
+
+static int replay_together(replay_args *a, const char *algorithm, const char *file)
+{
+    char name[256], error[256];
+    json_t *result;
+    acre_trace_name(file, name, sizeof name);
+    json_t *plan =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i}", "engine", "procs_replay", "algorithm",
+                  algorithm, "trace", name, "file", file, "image", a->image, "processes",
+                  (int)a->procs, "threads", (int)a->threads, "duration_ms", REPLAY_TOGETHER_MS);
+    if (!plan)
+        return cli_fail("%s: not a name in UTF-8", file);
+    int e = acre_worker_run(plan, &result, error, sizeof error);
+    json_decref(plan);
+    if (e)
+        return e == EINVAL ? CLI_USAGE : cli_fail("%s: %s: %s", file, algorithm, error);
+    a->failed |= !procs_show(result, name, a->json);
+    json_decref(result);
+    return 0;
+}
+
+static int replay_all_together(replay_args *a, const char *file)
+{
+    int e = 0;
+    for (unsigned i = 0; i < a->repeat && !e; i++) {
+        char spec[ACRE_SPEC_MAX];
+        const char *list = a->algorithms;
+        while (!e && acre_contender_next(&list, spec))
+            e = replay_together(a, spec, file);
+    }
+    return e;
+}
+
 static int replay_trace(replay_args *a, const char *file)
 {
     acre_trace_error error;
     if (acre_image_compile_file(a->image, file, 0, &error))
         return cli_fail("%s", error.text);
+    if (a->procs * a->threads > 1)
+        return replay_all_together(a, file);
     json_t *null = json_object();
     int e = replay_cell(a, null, "replay", "null", file);
     double warm = replay_real(null, "ns_per_op_warm"), cold = replay_real(null, "ns_per_op_cold");
@@ -309,16 +350,26 @@ int cmd_replay(int argc, char **argv)
 {
     static const struct argp argp = {replay_options, replay_option, "TRACE…", replay_doc,
                                      NULL,           NULL,          NULL};
-    replay_args a = {
-        .algorithms = "rbtree_best_fit", .repeat = 1, .warm = 3, .touch = "line", .budget = 60};
+    replay_args a = {.algorithms = "rbtree_best_fit",
+                     .repeat = 1,
+                     .warm = 3,
+                     .procs = 1,
+                     .threads = 1,
+                     .touch = "line",
+                     .budget = 60};
     argp_err_exit_status = CLI_USAGE;
     if (argp_parse(&argp, argc, argv, 0, NULL, &a))
         return CLI_USAGE;
+    bool together = a.procs * a.threads > 1;
+    if (together && (a.fit || a.verify || a.latency))
+        return cli_fail("options --fit, --verify, --latency are of one process with one thread");
     int e = replay_expand(&a);
     if (e)
         return e;
     e = replay_make_image(&a);
-    if (!e && !a.json)
+    if (!e && !a.json && together)
+        procs_show_header("trace");
+    else if (!e && !a.json)
         replay_print_header();
     for (int i = 0; i < a.n_traces && !e; i++)
         e = replay_trace(&a, a.traces[i]);

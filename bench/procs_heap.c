@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* procs_heap.c: one heap for many processes.
+ *
+ *     acre     a segment in a memfd; each process maps it where it likes
+ *     Boost    a segment in memory that was mapped before the processes parted: the same address
+ *     malloc   a heap in each process */
+#include "bench/procs_internal.h"
+
+#include <acre/alloc.h>
+#include <acre/segment.h>
+
+#include <errno.h>
+#include <stdio.h>
+
+static int heap_make_house(procs_heap *h, const acre_contender *c)
+{
+    acre_segment *s;
+    acre_segment_options o = {.size = h->bytes};
+    int e = acre_spec_parse(c->spec, &o.algorithm, &o.heap);
+    if (!e)
+        e = acre_segment_create(&s, ACRE_MEMFD, NULL, &o);
+    if (e)
+        return e;
+    h->house = s;
+    h->heap = acre_segment_heap(s);
+    h->base = acre_segment_base(s);
+    return 0;
+}
+
+static int heap_make_other(procs_heap *h, const acre_contender *c)
+{
+    bool segment = h->engine->flags & ACRE_ENGINE_SEGMENT;
+    h->common = segment;
+    h->memory = segment ? acre_lab_map_segment(h->bytes) : NULL;
+    if (segment && !h->memory)
+        return ENOMEM;
+    return h->engine->open(&h->heap, c->name, c->options, h->memory, h->bytes);
+}
+
+int procs_heap_make(procs_heap *h, const acre_contender *c, size_t bytes)
+{
+    *h = (procs_heap){.engine = acre_contender_engine(c), .bytes = bytes, .common = true};
+    if (!h->engine || acre_contender_needs_preload(c))
+        return ENOSYS;
+    return c->family == ACRE_FAMILY_ACRE ? heap_make_house(h, c) : heap_make_other(h, c);
+}
+
+int procs_heap_join(procs_heap *h)
+{
+    acre_segment *s;
+    if (!h->house)
+        return 0;
+    acre_segment_options o = {.fd = acre_segment_fd(h->house)};
+    int e = acre_segment_open(&s, ACRE_MEMFD, NULL, &o);
+    if (e)
+        return e;
+    h->house = s;
+    h->heap = acre_segment_heap(s);
+    h->base = acre_segment_base(s);
+    return 0;
+}
+
+void procs_heap_leave(procs_heap *h)
+{
+    if (h->house)
+        acre_segment_close(h->house);
+    else
+        h->engine->close(h->heap);
+    acre_lab_unmap(h->memory, h->memory ? h->bytes : 0);
+}
+
+bool procs_heap_tells(const procs_heap *h)
+{
+    return h->house != NULL;
+}
+
+bool procs_heap_sound(const procs_heap *h)
+{
+    acre_heap_free_empty(h->heap);
+    return acre_heap_check(h->heap, NULL) == 0 && acre_heap_all_free(h->heap);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* procs_internal.h: what heaps, patterns and the run of `acre procs` know of each other. */
+#ifndef ACRE_BENCH_PROCS_INTERNAL_H
+#define ACRE_BENCH_PROCS_INTERNAL_H
+
+#include "bench/lab.h"
+#include "bench/procs.h"
+
+#include <stdatomic.h>
+
+/* ---- procs_heap.c ---- */
+
+typedef struct procs_heap {
+    const acre_engine *engine;
+    void *heap;  /* this process's handle */
+    char *base;  /* blocks are told to others as distances from here */
+    void *house; /* acre's segment; else NULL */
+    char *memory;
+    size_t bytes;
+    bool common; /* all processes see the same blocks */
+} procs_heap;
+
+int procs_heap_make(procs_heap *h, const acre_contender *c, size_t bytes);
+/* In a child of who made it: at another address, if the heap can be there. */
+int procs_heap_join(procs_heap *h);
+void procs_heap_leave(procs_heap *h);
+bool procs_heap_tells(const procs_heap *h);
+bool procs_heap_sound(const procs_heap *h); /* and empty */
+
+/* ---- what workers share ---- */
+
+enum { PROCS_LANE = 1024, PROCS_HANDED = 64 };
+
+/* From one worker to its neighbour: places of blocks, + 1; 0: empty. */
+typedef struct procs_lane {
+    _Alignas(64) _Atomic uint64_t place[PROCS_LANE];
+} procs_lane;
+
+typedef struct procs_tally {
+    _Alignas(64) uint64_t ops, failed, peak_live, ns;
+    bool done;
+} procs_tally;
+
+typedef struct procs_board {
+    _Alignas(64) _Atomic uint32_t ready, go, stop;
+    _Alignas(64) _Atomic uint32_t finished; /* workers that hand nothing on any more */
+    procs_tally tally[ACRE_PROCS_MOST];
+    procs_lane lane[ACRE_PROCS_MOST];
+} procs_board;
+
+typedef struct procs_worker {
+    const procs_heap *heap;
+    procs_board *board;
+    const acre_procs_plan *plan;
+    const acre_contender *contender;
+    uint32_t me, n;
+    uint64_t random, live, peak_live, ops, failed;
+} procs_worker;
+
+/* ---- procs_pattern.c ---- */
+
+enum procs_pattern_flags {
+    PROCS_HANDS_ON = 1, /* what one allocates another frees */
+    PROCS_PAIRS = 2     /* an even number of workers */
+};
+
+struct acre_procs_pattern {
+    const char *name, *summary;
+    uint32_t flags;
+    void (*work)(procs_worker *w); /* until the board says stop; everything is freed then */
+};
+
+/* ---- what every pattern does ---- */
+
+static inline bool procs_on(const procs_worker *w)
+{
+    return !atomic_load_explicit(&w->board->stop, memory_order_relaxed);
+}
+
+static inline void *procs_alloc(procs_worker *w, size_t size)
+{
+    void *p = w->heap->engine->alloc(w->heap->heap, size);
+    w->ops++;
+    if (__builtin_expect(!p, 0)) {
+        w->failed++;
+        return NULL;
+    }
+    *(volatile char *)p = 1;
+    w->live += size;
+    if (w->live > w->peak_live)
+        w->peak_live = w->live;
+    return p;
+}
+
+static inline void procs_free(procs_worker *w, void *p, size_t size)
+{
+    if (!p)
+        return;
+    w->heap->engine->free(w->heap->heap, p);
+    w->live -= size;
+    w->ops++;
+}
+
+static inline uint64_t procs_below(procs_worker *w, uint64_t n)
+{
+    return (acre_lab_random(&w->random) >> 32) * n >> 32;
+}
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* procs.c: `acre procs`: what processes, or threads, get done together on one heap. */
+#include "cli/procs_tools.h"
+
+#include "bench/contender.h"
+#include "bench/procs.h"
+#include "bench/worker.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char procs_doc[] =
+    "Let processes work on one heap together, and say what they get done, how evenly, and whether "
+    "the heap is sound afterwards: start at once, work for a while, stop, free everything, check."
+    "\vacre's algorithms and Boost's have one segment that all processes share.  A malloc has a "
+    "heap "
+    "in each process; where a pattern hands blocks from worker to worker its workers are threads "
+    "of "
+    "one process instead.  OPS/S counts allocations and frees; FAIR is Jain's index, 1 if all did "
+    "the "
+    "same; USED is the segment's high water over what was live at most.  Exit status 1: a heap was "
+    "not "
+    "sound.\n\nPatterns:\n";
+
+enum { PROCS_SECONDS = 1000, PROCS_THREADS, PROCS_SEGMENT, PROCS_JSON };
+
+static const struct argp_option procs_options[] = {
+    {NULL, 'a', "NAME[,NAME]", 0, "Contenders, options and sweeps as in replay", 0},
+    {"procs", 'p', "N[,N]", 0, "Processes (default 1,2)", 0},
+    {"threads", PROCS_THREADS, "N", 0, "Threads of each process (default 1)", 0},
+    {"pattern", 'P', "NAME[,NAME]", 0, "What they do; `all` (default random)", 0},
+    {"seconds", PROCS_SECONDS, "S", 0, "How long (default 1)", 0},
+    {"segment", PROCS_SEGMENT, "MIB", 0, "Size of the segment (default 256)", 0},
+    {"json", PROCS_JSON, NULL, 0, "One JSON object a run", 0},
+    {0}};
+
+typedef struct procs_args {
+    const char *algorithms, *patterns, *procs;
+    double threads, seconds, segment;
+    bool json;
+    bool failed;
+} procs_args;
+
+static double procs_number(const char *arg, double least, double most, struct argp_state *state)
+{
+    char *end;
+    double x = strtod(arg, &end);
+    if (!*arg || *end || !(x >= least && x <= most))
+        argp_error(state, "'%s' is not a number from %g to %g", arg, least, most);
+    return x;
+}
+
+static error_t procs_option(int key, char *arg, struct argp_state *state)
+{
+    procs_args *a = state->input;
+    switch (key) {
+    case 'a':
+        a->algorithms = arg;
+        return 0;
+    case 'p':
+        a->procs = arg;
+        return 0;
+    case 'P':
+        a->patterns = arg;
+        return 0;
+    case PROCS_THREADS:
+        a->threads = procs_number(arg, 1, ACRE_PROCS_MOST, state);
+        return 0;
+    case PROCS_SECONDS:
+        a->seconds = procs_number(arg, 0.001, 1e6, state);
+        return 0;
+    case PROCS_SEGMENT:
+        a->segment = procs_number(arg, 1, 1 << 20, state);
+        return 0;
+    case PROCS_JSON:
+        a->json = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* The patterns go behind the text. */
+static char *procs_help(int key, const char *text, void *input)
+{
+    char *whole = NULL;
+    size_t n = 0;
+    const acre_procs_pattern *p;
+    (void)input;
+    if (key != ARGP_KEY_HELP_POST_DOC)
+        return (char *)(uintptr_t)text;
+    FILE *out = open_memstream(&whole, &n);
+    fputs(text, out);
+    for (size_t i = 0; (p = acre_procs_pattern_at(i)); i++)
+        fprintf(out, "  %-18s %s\n", acre_procs_pattern_name(p), acre_procs_pattern_summary(p));
+    fclose(out);
+    return whole;
+}
+
+/* ---- running ---- */
+
+static int procs_one(procs_args *a, const char *spec, const char *pattern, uint32_t processes)
+{
+    char error[256];
+    json_t *result;
+    json_t *plan =
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "engine", "procs", "algorithm", spec,
+                  "pattern", pattern, "processes", (json_int_t)processes, "threads",
+                  (json_int_t)a->threads, "duration_ms", (json_int_t)ceil(a->seconds * 1000),
+                  "segment", (json_int_t)(a->segment * 1048576));
+    int e = acre_worker_run(plan, &result, error, sizeof error);
+    json_decref(plan);
+    if (e)
+        return e == EINVAL ? CLI_USAGE : cli_fail("%s: %s", spec, error);
+    a->failed |= !procs_show(result, pattern, a->json);
+    json_decref(result);
+    return 0;
+}
+
+/* "1,2,4" */
+static int procs_counts(procs_args *a, const char *spec, const char *pattern)
+{
+    const char *at = a->procs;
+    for (int e; *at;) {
+        char *end;
+        unsigned long n = strtoul(at, &end, 10);
+        if (end == at || (*end && *end != ',') || n < 1 || n > ACRE_PROCS_MOST)
+            return cli_fail("option --procs: '%s' is not a list of numbers from 1 to %d", a->procs,
+                            ACRE_PROCS_MOST);
+        e = procs_one(a, spec, pattern, (uint32_t)n);
+        if (e)
+            return e;
+        at = *end ? end + 1 : end;
+    }
+    return 0;
+}
+
+static int procs_contenders(procs_args *a, const char *list, const char *pattern)
+{
+    char spec[ACRE_SPEC_MAX];
+    int e = 0;
+    while (!e && acre_contender_next(&list, spec))
+        e = procs_counts(a, spec, pattern);
+    return e;
+}
+
+static int procs_patterns(procs_args *a, const char *list)
+{
+    const acre_procs_pattern *p;
+    char name[64];
+    int e = cli_check_algorithms(list);
+    bool all = !strcmp(a->patterns, "all");
+    if (!e && !a->json)
+        procs_show_header("PATTERN");
+    for (size_t i = 0; all && !e && (p = acre_procs_pattern_at(i)); i++)
+        e = procs_contenders(a, list, acre_procs_pattern_name(p));
+    for (const char *at = a->patterns; !all && !e && *at; at += *at == ',') {
+        size_t n = strcspn(at, ",");
+        snprintf(name, sizeof name, "%.*s", (int)n, at);
+        if (!acre_procs_pattern_find(name))
+            return cli_fail("option --pattern: unknown pattern '%s'", name);
+        e = procs_contenders(a, list, name);
+        at += n;
+    }
+    return e;
+}
+
+int cmd_procs(int argc, char **argv)
+{
+    static const struct argp argp = {procs_options, procs_option, "",  procs_doc,
+                                     NULL,          procs_help,   NULL};
+    procs_args a = {.algorithms = "rbtree_best_fit,mimalloc",
+                    .patterns = "random",
+                    .procs = "1,2",
+                    .threads = 1,
+                    .seconds = 1,
+                    .segment = 256};
+    char *list = NULL;
+    argp_err_exit_status = CLI_USAGE;
+    if (argp_parse(&argp, argc, argv, 0, NULL, &a))
+        return CLI_USAGE;
+    int e = acre_contender_expand(a.algorithms, &list);
+    if (e || !list)
+        return cli_fail("option -a: %s", strerror(e ? e : ENOMEM));
+    e = procs_patterns(&a, list);
+    free(list);
+    return e ? e : a.failed ? CLI_FAILED : 0;
+}

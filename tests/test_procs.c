@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* `acre procs`: workers start together, work, stop, and leave a heap that is sound and empty. */
+#include "tests/acre_test.h"
+#include "tests/support_tool.h"
+
+#include "bench/procs.h"
+
+#include <acre/algorithm.h>
+#include <stdio.h>
+#include <string.h>
+
+static double procs_real(json_t *o, const char *key)
+{
+    json_t *x = json_object_get(o, key);
+    ACRE_CHECK(json_is_number(x), "%s is missing in %s", key, tool_text);
+    return json_number_value(x);
+}
+
+static json_t *procs_run(const char *algorithm, const char *pattern, const char *more)
+{
+    char command[256];
+    snprintf(command, sizeof command, "procs --json --seconds 0.05 -a '%s' -P %s %s", algorithm,
+             pattern, more);
+    return tool_json(command);
+}
+
+/* What was counted is what the workers did, and each did something. */
+static void procs_adds_up(json_t *o, size_t workers)
+{
+    json_t *each = json_object_get(o, "worker_ops"), *x;
+    double sum = 0;
+    size_t i;
+    ACRE_CHECK_EQUAL(json_array_size(each), workers);
+    json_array_foreach(each, i, x)
+    {
+        ACRE_CHECK(json_integer_value(x) > 0, "worker %zu: %s", i, tool_text);
+        sum += json_number_value(x);
+    }
+    ACRE_CHECK(sum == procs_real(o, "ops"), "%s", tool_text);
+    double fairness = procs_real(o, "fairness");
+    ACRE_CHECK(fairness >= 1.0 / (double)workers && fairness <= 1.0001, "%s", tool_text);
+    ACRE_CHECK(procs_real(o, "ops_per_s") > 0);
+}
+
+static void procs_sound(json_t *o)
+{
+    const char *check = json_string_value(json_object_get(o, "check"));
+    ACRE_CHECK(check && !strcmp(check, "ok"), "%s", tool_text);
+}
+
+ACRE_TEST(procs, every_pattern_leaves_an_empty_sound_heap)
+{
+    const acre_procs_pattern *p;
+    for (size_t i = 0; (p = acre_procs_pattern_at(i)); i++) {
+        json_t *o = procs_run("rbtree_best_fit", acre_procs_pattern_name(p), "-p 2");
+        procs_adds_up(o, 2);
+        procs_sound(o);
+        ACRE_CHECK_EQUAL(procs_real(o, "failed"), 0);
+        json_decref(o);
+    }
+}
+
+ACRE_TEST(procs, every_algorithm_serves_processes_with_threads)
+{
+    const acre_algorithm *a;
+    for (size_t i = 0; (a = acre_algorithm_at(i)); i++) {
+        if (a->flags & (ACRE_REFERENCE | ACRE_NO_FREE))
+            continue;
+        json_t *o = procs_run(a->name, "larson", "-p 2 --threads 2");
+        procs_adds_up(o, 4);
+        procs_sound(o);
+        json_decref(o);
+    }
+}
+
+/* What finds no room is counted, and nothing else is wrong. */
+ACRE_TEST(procs, a_small_segment_is_told)
+{
+    json_t *o = procs_run("rbtree_best_fit", "larson", "-p 2 --segment 1");
+    ACRE_CHECK(procs_real(o, "failed") > 0, "%s", tool_text);
+    procs_sound(o);
+    json_decref(o);
+}
+
+/* Heaps of their own: nothing can be handed on but among threads. */
+ACRE_TEST(procs, a_malloc_has_threads_where_blocks_are_handed_on)
+{
+    json_t *o = procs_run("libc", "xmalloc", "-p 2");
+    ACRE_CHECK(procs_real(o, "processes") == 1 && procs_real(o, "threads") == 2, "%s", tool_text);
+    procs_adds_up(o, 2);
+    json_decref(o);
+    o = procs_run("libc", "random", "-p 2");
+    ACRE_CHECK(procs_real(o, "processes") == 2 && procs_real(o, "threads") == 1, "%s", tool_text);
+    json_decref(o);
+}
+
+/* Each has objects of its own, and replays whole passes: what was done is a multiple of the trace. */
+ACRE_TEST(procs, a_trace_is_replayed_by_processes_and_by_threads)
+{
+    static const char *const way[] = {"--procs 2", "--threads 2"};
+    for (int i = 0; i < 2; i++) {
+        char command[256];
+        snprintf(command, sizeof command, "replay --json -a tlsf %s tests/data/golden.acr", way[i]);
+        json_t *o = tool_json(command), *each = json_object_get(o, "worker_ops"), *x;
+        size_t k;
+        procs_adds_up(o, 2);
+        procs_sound(o);
+        json_t *one = tool_json("replay --json --warm 1 -a tlsf tests/data/golden.acr");
+        json_int_t ops = (json_int_t)procs_real(one, "ops");
+        json_array_foreach(each, k, x)
+            ACRE_CHECK(json_integer_value(x) >= ops, "worker %zu: %s", k, tool_text);
+        json_decref(one);
+        json_decref(o);
+    }
+}
+
+ACRE_TEST(procs, bad_usage_ends_with_2)
+{
+    tool_expect("procs -P", "nonesuch", 2, "unknown pattern 'nonesuch'");
+    tool_expect("procs -p", "0", 2, "is not a list of numbers");
+    tool_expect("procs -p", "1,x", 2, "is not a list of numbers");
+    tool_expect("procs -P xmalloc -p", "3", 2, "in pairs");
+    tool_expect("procs -a", "null", 2, "there is no heap");
+    tool_expect("procs -a", "nobody", 2, "unknown algorithm");
+    tool_expect("procs --seconds", "soon", 2, "not a number");
+    tool_expect("replay --procs 2 --fit", "tests/data/golden.acr", 2, "of one process");
+    tool_expect("replay --procs 0", "tests/data/golden.acr", 2, "not a number from 1");
+}
