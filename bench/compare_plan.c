@@ -31,6 +31,7 @@ enum {
     PLAN_CONTENDERS = 64,
     PLAN_PAD = 4096, /* environment grows by less than this */
     PLAN_LIVE_FROM = 100,
+    PLAN_PROCS_SEGMENT = 256 << 20,
     PLAN_QUICK_OPS = 100000, /* traces are cut after so many */
 };
 
@@ -49,12 +50,13 @@ typedef struct plan {
 /* How much of everything. */
 typedef struct plan_amount {
     unsigned blocks, warm;
-    json_int_t replay_ms, enough_ms, fit_ms, live_ms, timeline_ms, most_live, safety_ms;
+    json_int_t replay_ms, enough_ms, fit_ms, live_ms, timeline_ms, most_live, safety_ms, procs_ms, most_procs;
     size_t safety_traces;
 } plan_amount;
 
-static const plan_amount plan_full = {5, 3, 2200, 200, 8000, 2500, 10000, 1000000, 2000, 4};
-static const plan_amount plan_quick = {3, 3, 250, 50, 1500, 300, 2000, 10000, 400, 2};
+static const plan_amount plan_full = {5,    3,     2200,    200,  8000, 2500,
+                                      10000, 1000000, 2000, 500, 4,    4};
+static const plan_amount plan_quick = {3, 3, 250, 50, 1500, 300, 2000, 10000, 400, 150, 2, 2};
 
 static const plan_amount *plan_amount_of(const plan *p)
 {
@@ -336,6 +338,42 @@ static void plan_safety(plan *p)
         }
 }
 
+/* As it is by default, with lock and journal, where many use it: acre's that give back, Boost's best fit,
+ * two mallocs. */
+static bool plan_is_shared(const acre_contender *c)
+{
+    static const char *const others[] = {"boost_rbtree_best_fit", "jemalloc", "mimalloc"};
+    if (!plan_is_plain(c))
+        return false;
+    if (c->family == ACRE_FAMILY_ACRE)
+        return !(c->flags & (ACRE_NO_FREE | ACRE_REFERENCE));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (!strcmp(c->name, others[i]))
+            return true;
+    return false;
+}
+
+static void plan_procs_cell(plan *p, const char *spec, const char *pattern, json_int_t workers)
+{
+    json_int_t ms = plan_amount_of(p)->procs_ms;
+    json_t *cell = plan_cell(p, "procs", spec, NULL, ms);
+    json_object_set_new(cell, "pattern", json_string(pattern));
+    json_object_set_new(cell, "processes", json_integer(workers));
+    json_object_set_new(cell, "threads", json_integer(1));
+    json_object_set_new(cell, "duration_ms", json_integer(ms));
+    json_object_set_new(cell, "segment", json_integer(PLAN_PROCS_SEGMENT));
+    json_object_set_new(cell, "alone", json_true());
+}
+
+static void plan_procs(plan *p)
+{
+    static const char *const pattern[] = {"random", "larson", "xmalloc"};
+    for (size_t i = 0; i < p->n_contenders; i++)
+        for (int k = 0; k < 3 && plan_is_shared(&p->contender[i]); k++)
+            for (json_int_t n = k == 2 ? 2 : 1; n <= plan_amount_of(p)->most_procs; n *= 2)
+                plan_procs_cell(p, p->contender[i].spec, pattern[k], n);
+}
+
 /* On the timeline's trace, of each algorithm itself. */
 static void plan_latency(plan *p, const json_t *trace)
 {
@@ -454,6 +492,7 @@ static int plan_make(plan *p)
         return e;
     plan_live_cost(p);
     plan_safety(p);
+    plan_procs(p);
     plan_fit(p);
     plan_timeline(p);
     return plan_write(p);

@@ -274,7 +274,7 @@ int acre__report_write_data(const report_model *m)
     static int (*const write[])(const report_model *) = {
         data_algorithms, data_forest, data_time_by_trace, data_memory_by_trace,
         acre__report_write_pareto, data_timeline, acre__report_write_growth,
-        acre__report_write_safety, acre__report_write_latency, data_noise, data_cold_warm,
+        acre__report_write_safety, acre__report_write_latency, acre__report_write_scaling, data_noise, data_cold_warm,
         acre__report_write_original,
     };
     int error = 0;

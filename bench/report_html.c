@@ -139,6 +139,8 @@ static void html_traces(FILE *out, const report_model *m)
         html_table(out, m, "Cost by live blocks", acre__report_table_growth);
     if (m->n_latencies)
         html_table(out, m, "Single operations", acre__report_table_latency);
+    if (m->n_scalings)
+        html_table(out, m, "Many at work", acre__report_table_scaling);
     if (m->n_safeties)
         html_table(out, m, "What safety costs", acre__report_table_safety);
     fputs("</section>\n<section id=\"harness\">\n<h2>What the harness costs</h2>\n"

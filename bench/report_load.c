@@ -343,6 +343,42 @@ static int load_latency(report_model *m, const load_line *line)
     return load_numbers(line, "least", &slot->least, l.n);
 }
 
+static int load_scaling_numbers(const load_line *line, report_scaling *s)
+{
+    const char *check = json_string_value(json_object_get(line->object, "check"));
+    double processes = 0, threads = 0;
+    int error = 0;
+
+    s->checked = check != NULL;
+    s->sound = check && strcmp(check, "ok") == 0;
+    s->peak_used = json_number_value(json_object_get(line->object, "peak_used"));
+    s->peak_live = json_number_value(json_object_get(line->object, "peak_live"));
+    if ((error = load_number(line, "ops_per_s", false, &s->ops_per_s)) ||
+        (error = load_number(line, "fairness", false, &s->fairness)) ||
+        (error = load_number(line, "processes", false, &processes)) ||
+        (error = load_number(line, "threads", false, &threads)))
+        return error;
+    s->workers = processes * threads;
+    return 0;
+}
+
+/* What did not finish says nothing. */
+static int load_scaling(report_model *m, const load_line *line)
+{
+    report_scaling s = {0}, *slot;
+    enum report_status status;
+    int error = load_algorithm_of(m, line, &s.algorithm);
+
+    if (error || (error = load_status(line, &status)) || status != REPORT_OK ||
+        (error = load_scaling_numbers(line, &s)))
+        return error;
+    if (!(slot = load_append(&m->scaling, &m->n_scalings, sizeof *slot)))
+        return ENOMEM;
+    *slot = s;
+    load_text(line, "pattern", &slot->pattern);
+    return slot->pattern ? 0 : ENOMEM;
+}
+
 static int load_safety(report_model *m, const load_line *line)
 {
     report_safety s = {0}, *slot;
@@ -368,7 +404,7 @@ static int load_kind(report_model *m, load_pending *pending, const load_line *li
     } table[] = {
         {"run", load_run}, {"contender", load_contender}, {"skipped", load_skipped},
         {"trace", load_trace_line}, {"timeline", load_timeline}, {"live_cost", load_live_cost},
-        {"safety", load_safety}, {"latency", load_latency},
+        {"safety", load_safety}, {"latency", load_latency}, {"procs", load_scaling},
     };
     const char *kind;
     int error = load_string(line, "kind", &kind);
@@ -573,6 +609,9 @@ void acre__report_release(report_model *m)
     free(m->cell);
     load_release_live_costs(m);
     free(m->safety);
+    for (size_t i = 0; i < m->n_scalings; i++)
+        free(m->scaling[i].pattern);
+    free(m->scaling);
     for (size_t i = 0; i < m->n_latencies; i++) {
         free(m->latency[i].tail);
         free(m->latency[i].measured);

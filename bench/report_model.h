@@ -97,6 +97,14 @@ typedef struct report_safety {
     enum report_status status;
 } report_safety;
 
+/* What so many workers got done together. */
+typedef struct report_scaling {
+    size_t algorithm;
+    char  *pattern;
+    double workers, ops_per_s, fairness, peak_used, peak_live;
+    bool   checked, sound;
+} report_scaling;
+
 /* An algorithm of acre beside Boost's of the same name, on the traces that both finished. */
 typedef struct report_original {
     size_t algorithm, boost;
@@ -117,7 +125,8 @@ typedef struct report_model {
     report_live_cost *live_cost;
     report_safety    *safety;
     report_latency   *latency;
-    size_t n_latencies;
+    report_scaling   *scaling;
+    size_t n_latencies, n_scalings;
     size_t n_algorithms, n_traces, n_timelines, n_live_costs, n_safeties;
     /* Aggregates: */
     size_t  reference;                  /* index, or SIZE_MAX */
@@ -186,6 +195,10 @@ void acre__report_table_growth(FILE *out, const report_model *m);
 /* report_crash.c: `file`, or (NULL) DIR/../crash.json if that is there; the page's section. */
 int  acre__report_load_crash(report_model *m, const char *file);
 void acre__report_crash(FILE *out, const report_model *m);
+
+/* report_scaling.c: many at work on one heap. */
+int  acre__report_write_scaling(const report_model *m);             /* DIR/data/scaling.dat */
+void acre__report_table_scaling(FILE *out, const report_model *m);
 
 /* report_latency.c: single operations. */
 int  acre__report_write_latency(const report_model *m);             /* DIR/data/latency.dat */

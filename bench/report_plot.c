@@ -35,6 +35,11 @@ const report_picture acre__report_pictures[] = {
      "How many operations take longer than so long, without lock and journal. The line takes of each "
      "operation its least over seven passes: what the algorithm itself needs; dotted is one pass as "
      "measured, with interrupts and other processes. The end of a line is the worst operation."},
+    {"scaling", "Many at work on one heap",
+     "What workers get done together: acre's and Boost's processes share one segment, a malloc's have a "
+     "heap each, and are threads of one process where blocks are handed on (larson, xmalloc). A line that "
+     "rises with the workers scales; one that falls waits for a lock. Default options, lock and journal "
+     "on."},
     {"safety", "What safety costs",
      "From the bare algorithm to one that survives any death: the undo journal, then the spin lock, then "
      "the robust lock in its place. All steps take turns in one process; means over several traces."},

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* `acre procs`: workers start together, work, stop, and leave a heap that is sound and empty. */
 #include "tests/acre_test.h"
+#include "tests/support_page.h"
 #include "tests/support_tool.h"
 
 #include "bench/procs.h"
+#include "bench/report.h"
 
 #include <acre/algorithm.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static double procs_real(json_t *o, const char *key)
@@ -125,4 +128,59 @@ ACRE_TEST(procs, bad_usage_ends_with_2)
     tool_expect("procs --seconds", "soon", 2, "not a number");
     tool_expect("replay --procs 2 --fit", "tests/data/golden.acr", 2, "of one process");
     tool_expect("replay --procs 0", "tests/data/golden.acr", 2, "not a number from 1");
+}
+
+/* ---- the report ---- */
+
+#define LINE(algorithm, pattern, processes, rest)                                                  \
+    "{\"kind\":\"procs\",\"algorithm\":\"" algorithm "\",\"pattern\":\"" pattern "\","             \
+    "\"processes\":" #processes ",\"threads\":1," rest "}\n"
+
+static char *procs_report(char *dir, const char *lines, const char *name)
+{
+    char path[128], command[256];
+    ACRE_CHECK(mkdtemp(dir) != NULL);
+    snprintf(command, sizeof command, "cp tests/data/results-sample.jsonl %s/results.jsonl", dir);
+    ACRE_CHECK(system(command) == 0);
+    snprintf(path, sizeof path, "%s/results.jsonl", dir);
+    FILE *f = fopen(path, "ae");
+    ACRE_CHECK(f && fputs(lines, f) >= 0 && fclose(f) == 0);
+    ACRE_CHECK(acre_report_write(dir, NULL) == 0, "%s", acre_report_message());
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    char *text = acre_test_slurp(path);
+    snprintf(command, sizeof command, "rm -r %s", dir);
+    ACRE_CHECK(text && system(command) == 0);
+    return text;
+}
+
+static const char procs_lines[] =
+    LINE("jemalloc", "larson", 1, "\"ops_per_s\":5e6,\"fairness\":1,\"status\":\"ok\"")
+        LINE("jemalloc", "larson", 2, "\"ops_per_s\":9e6,\"fairness\":0.75,\"status\":\"ok\"")
+            LINE("jemalloc", "larson", 4, "\"status\":\"failed\",\"error\":\"killed\"")
+                LINE("tlsf", "larson", 2,
+                     "\"ops_per_s\":1e6,\"fairness\":1,\"peak_used\":300,"
+                     "\"peak_live\":200,\"check\":\"ok\",\"status\":\"ok\"")
+                    LINE("tlsf", "random", 2,
+                         "\"ops_per_s\":2e6,\"fairness\":1,\"check\":\"failed\","
+                         "\"status\":\"ok\"");
+
+ACRE_TEST(procs, report_has_a_line_for_each_run_that_ended)
+{
+    char dir[] = "/tmp/acre-procs-XXXXXX";
+    char *data = procs_report(dir, procs_lines, "data/scaling.dat");
+    ACRE_CHECK(strstr(data, "jemalloc larson 1 5000000 1 ?\n"), "%s", data);
+    ACRE_CHECK(strstr(data, "jemalloc larson 2 9000000 0.75 ?\n"), "%s", data);
+    ACRE_CHECK(!strstr(data, "jemalloc larson 4"), "%s", data);
+    ACRE_CHECK(strstr(data, "tlsf larson 2 1000000 1 1.5\n\n\ntlsf random 2"), "%s", data);
+    free(data);
+}
+
+ACRE_TEST(procs, page_tells_a_heap_that_was_not_sound)
+{
+    char dir[] = "/tmp/acre-procs-XXXXXX";
+    char *page = procs_report(dir, procs_lines, "index.html");
+    const char *table = strstr(page, "aria-label=\"Many at work\"");
+    ACRE_CHECK(table && strstr(table, "<td>NOT SOUND</td>") && strstr(table, "<td>sound</td>"));
+    ACRE_CHECK(acre_test_page_first_unbalanced(page) == NULL);
+    free(page);
 }
