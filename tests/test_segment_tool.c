@@ -89,7 +89,7 @@ ACRE_TEST(segment_tool, parameters_chosen_at_creation_are_shown)
                "%s", tool_text);
     json_decref(o);
     tool_expect("segment info", name, 0, "lock=spin,journal=off,checks=1");
-    tool_expect("segment info", name, 0, "nodes=17 (1 to 63, default 8)");
+    tool_expect("segment info", name, 0, "nodes=17 (1 to 252, default 8)");
     tool_end(s, name);
 }
 
@@ -268,7 +268,7 @@ ACRE_TEST(segment_tool, recover_frees_what_the_dead_held)
 
 ACRE_TEST(segment_tool, algorithms_are_shown_with_parameters_and_theory)
 {
-    tool_expect("algorithms", "", 0, "nodes=8  1 to 63:");
+    tool_expect("algorithms", "", 0, "nodes=8  1 to 252:");
     json_t *o = tool_json("algorithms --json | grep '\"simple_seq_fit\"' ");
     ACRE_CHECK(!strcmp(json_string_value(json_object_get(o, "growth")), "O(n)"));
     ACRE_CHECK(json_array_size(json_object_get(o, "params")) == 0);
