@@ -3,7 +3,6 @@
 #include "tests/support_lab.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -104,20 +103,6 @@ bool lab_ended(pid_t child, lab_count *n)
     else if (!(WIFEXITED(status) && WEXITSTATUS(status) == LAB_VIOLATED))
         acre_test_fail(__FILE__, __LINE__, "it ends", " (status %x)", status);
     return false;
-}
-
-/* The letter behind the name in brackets. */
-char lab_process_state(pid_t p)
-{
-    char path[32], text[256];
-    snprintf(path, sizeof path, "/proc/%d/stat", p);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    if (fd >= 0)
-        close(fd);
-    text[n > 0 ? n : 0] = 0;
-    const char *end = strrchr(text, ')');
-    return end && end[1] ? end[2] : '?';
 }
 
 /* ---- helpers ---- */

@@ -163,7 +163,5 @@ void *lab_open(void); /* lab_now and the shared memory behind it */
 pid_t lab_spawn(void (*fn)(void *), void *shared, unsigned patience_ms);
 /* How a process of lab_spawn ended: counted. */
 bool lab_ended(pid_t child, lab_count *n);
-/* 'S' asleep, 't' traced and stopped, 'R' … */
-char lab_process_state(pid_t p);
 
 #endif

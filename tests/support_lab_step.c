@@ -11,6 +11,8 @@
 #include "sync/self.h"
 #include "tests/support_lab.h"
 
+#include "tests/process_state.h"
+
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -129,7 +131,7 @@ static bool step_stopped(pid_t victim, step_run *r)
         ACRE_CHECK(got >= 0, "%s", strerror(errno));
         if (got == victim)
             break;
-        if (i > 20 && lab_process_state(victim) == 'S')
+        if (i > 20 && process_state(victim) == 'S')
             return false;
         sched_yield();
     }
@@ -149,7 +151,7 @@ static bool step_act(void (*fn)(void *), step_run *r)
 static void step_helper_begin(step_run *r)
 {
     r->helper = r->s->helper ? lab_spawn(r->s->helper, r->shared, r->s->patience_ms) : 0;
-    while (r->helper && (!lab_now->ready || lab_process_state(r->helper) == 'R'))
+    while (r->helper && (!lab_now->ready || process_state(r->helper) == 'R'))
         sched_yield();
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/crash/scene.h"
 
+#include "tests/process_state.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -170,24 +171,10 @@ static void scene_peer_work(void *arg)
     _exit(e || acre_free(h, p) != 0);
 }
 
-/* The letter behind the name in brackets: 'S' asleep. */
-static char scene_state(pid_t process)
-{
-    char path[32], text[256];
-    snprintf(path, sizeof path, "/proc/%d/stat", process);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    if (fd >= 0)
-        close(fd);
-    text[n > 0 ? n : 0] = 0;
-    const char *end = strrchr(text, ')');
-    return end && end[1] ? end[2] : '?';
-}
-
 /* Asleep on the word, which then says so; or in one of the naps of those who poll. */
 static bool scene_asleep(const scene *s)
 {
-    return s->lock == ACRE_LOCK_SPIN ? scene_state(s->peer) == 'S'
+    return s->lock == ACRE_LOCK_SPIN ? process_state(s->peer) == 'S'
                                      : corpse_awaited(s->shared.bytes);
 }
 
