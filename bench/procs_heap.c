@@ -12,6 +12,13 @@
 #include <errno.h>
 #include <stdio.h>
 
+static void heap_take(procs_heap *h, acre_segment *s)
+{
+    h->house = s;
+    h->heap = acre_segment_heap(s);
+    h->base = acre_segment_base(s);
+}
+
 static int heap_make_house(procs_heap *h, const acre_contender *c)
 {
     acre_segment *s;
@@ -19,12 +26,9 @@ static int heap_make_house(procs_heap *h, const acre_contender *c)
     int e = acre_spec_parse(c->spec, &o.algorithm, &o.heap);
     if (!e)
         e = acre_segment_create(&s, ACRE_MEMFD, NULL, &o);
-    if (e)
-        return e;
-    h->house = s;
-    h->heap = acre_segment_heap(s);
-    h->base = acre_segment_base(s);
-    return 0;
+    if (!e)
+        heap_take(h, s);
+    return e;
 }
 
 static int heap_make_other(procs_heap *h, const acre_contender *c)
@@ -52,12 +56,9 @@ int procs_heap_join(procs_heap *h)
         return 0;
     acre_segment_options o = {.fd = acre_segment_fd(h->house)};
     int e = acre_segment_open(&s, ACRE_MEMFD, NULL, &o);
-    if (e)
-        return e;
-    h->house = s;
-    h->heap = acre_segment_heap(s);
-    h->base = acre_segment_base(s);
-    return 0;
+    if (!e)
+        heap_take(h, s);
+    return e;
 }
 
 void procs_heap_leave(procs_heap *h)

@@ -87,8 +87,9 @@ ACRE_API void *acre_resize(acre_heap *h, void *p, acre_resize_command *c, bool *
 ACRE_API int acre_alloc_many(acre_heap *h, size_t n, const size_t *sizes, size_t size, void **out);
 
 /* Free n blocks under one hold of the lock; NULLs are skipped.  0, or ACRE_EINVALID (or another of
- * acre_free()'s; the last one of several) after freeing all that are live blocks; or the error that kept it from beginning (as acre_free()).  They are freed in
- * the order of their addresses: the list is sorted in place, its contents are unspecified afterwards. */
+ * acre_free()'s; the last one of several) after freeing all that are live blocks; or the error that kept
+ * it from beginning (as acre_free()).  They are freed in the order of their addresses: the list is sorted
+ * in place, its contents are unspecified afterwards. */
 ACRE_API int acre_free_many(acre_heap *h, size_t n, void **blocks);
 
 /* Allocate and store the block's offset in *slot (which lies in the same segment) as one step:
