@@ -75,7 +75,8 @@ static void run_write_death(const json_t *cell, int status)
     json_t *line = json_pack("{s:s, s:s, s:s, s:f, s:o, s:o, s:o}", "kind", run_engine(cell),
                              "status", "failed", "error", how, "share", 0.0, "op", json_array(),
                              "live", json_array(), "used", json_array());
-    static const char *const copied[] = {"trace", "algorithm", "block", "position", "live"};
+    static const char *const copied[] = {"trace", "algorithm", "block",     "position",
+                                         "live",  "pattern",   "processes", "threads"};
     for (size_t i = 0; i < sizeof copied / sizeof *copied; i++)
         if (json_object_get(cell, copied[i]))
             json_object_set(line, copied[i], json_object_get(cell, copied[i]));

@@ -347,14 +347,15 @@ static int load_scaling_numbers(const load_line *line, report_scaling *s)
 {
     const char *check = json_string_value(json_object_get(line->object, "check"));
     double processes = 0, threads = 0;
+    bool bad = s->status != REPORT_OK;
     int error = 0;
 
     s->checked = check != NULL;
     s->sound = check && strcmp(check, "ok") == 0;
     s->peak_used = json_number_value(json_object_get(line->object, "peak_used"));
     s->peak_live = json_number_value(json_object_get(line->object, "peak_live"));
-    if ((error = load_number(line, "ops_per_s", false, &s->ops_per_s)) ||
-        (error = load_number(line, "fairness", false, &s->fairness)) ||
+    if ((error = load_number(line, "ops_per_s", bad, &s->ops_per_s)) ||
+        (error = load_number(line, "fairness", bad, &s->fairness)) ||
         (error = load_number(line, "processes", false, &processes)) ||
         (error = load_number(line, "threads", false, &threads)))
         return error;
@@ -362,20 +363,19 @@ static int load_scaling_numbers(const load_line *line, report_scaling *s)
     return 0;
 }
 
-/* What did not finish says nothing. */
 static int load_scaling(report_model *m, const load_line *line)
 {
     report_scaling s = {0}, *slot;
-    enum report_status status;
+    const char *pattern;
     int error = load_algorithm_of(m, line, &s.algorithm);
 
-    if (error || (error = load_status(line, &status)) || status != REPORT_OK ||
-        (error = load_scaling_numbers(line, &s)))
+    if (error || (error = load_string(line, "pattern", &pattern)) ||
+        (error = load_status(line, &s.status)) || (error = load_scaling_numbers(line, &s)))
         return error;
     if (!(slot = load_append(&m->scaling, &m->n_scalings, sizeof *slot)))
         return ENOMEM;
     *slot = s;
-    load_text(line, "pattern", &slot->pattern);
+    slot->pattern = strdup(pattern);
     return slot->pattern ? 0 : ENOMEM;
 }
 

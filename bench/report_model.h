@@ -103,6 +103,7 @@ typedef struct report_scaling {
     char  *pattern;
     double workers, ops_per_s, fairness, peak_used, peak_live;
     bool   checked, sound;
+    enum report_status status;
 } report_scaling;
 
 /* An algorithm of acre beside Boost's of the same name, on the traces that both finished. */

@@ -181,6 +181,9 @@ ACRE_TEST(procs, page_tells_a_heap_that_was_not_sound)
     char *page = procs_report(dir, procs_lines, "index.html");
     const char *table = strstr(page, "aria-label=\"Many at work\"");
     ACRE_CHECK(table && strstr(table, "<td>NOT SOUND</td>") && strstr(table, "<td>sound</td>"));
+    const char *row = strstr(table, "<td>larson</td><td>4</td>");
+    ACRE_CHECK(row && strstr(row, "failed") && strstr(row, "failed") < strstr(row, "</tr>"),
+               "a worker that died is not told");
     ACRE_CHECK(acre_test_page_first_unbalanced(page) == NULL);
     free(page);
 }
