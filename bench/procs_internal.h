@@ -13,7 +13,7 @@
 typedef struct procs_heap {
     const acre_engine *engine;
     void *heap;  /* this process's handle */
-    char *base;  /* blocks are told to others as distances from here */
+    void *base;  /* blocks are told to others as distances from here; a malloc: NULL */
     void *house; /* acre's segment; else NULL */
     char *memory;
     size_t bytes;
@@ -26,6 +26,16 @@ int procs_heap_join(procs_heap *h);
 void procs_heap_leave(procs_heap *h);
 bool procs_heap_tells(const procs_heap *h);
 bool procs_heap_sound(const procs_heap *h); /* and empty */
+
+static inline uint64_t procs_distance(const procs_heap *h, const void *p)
+{
+    return (uintptr_t)p - (uintptr_t)h->base;
+}
+
+static inline void *procs_at(const procs_heap *h, uint64_t distance)
+{
+    return (void *)((uintptr_t)h->base + distance);
+}
 
 /* ---- what workers share ---- */
 

@@ -91,7 +91,7 @@ static bool pattern_give(procs_worker *w, uint32_t *at, void *p)
     _Atomic uint64_t *place = &pattern_out(w)->place[*at % PROCS_LANE];
     if (atomic_load_explicit(place, memory_order_acquire))
         return false;
-    atomic_store_explicit(place, (uint64_t)((char *)p - w->heap->base) + 1, memory_order_release);
+    atomic_store_explicit(place, procs_distance(w->heap, p) + 1, memory_order_release);
     ++*at;
     return true;
 }
@@ -104,7 +104,7 @@ static void *pattern_get(procs_worker *w, uint32_t *at)
         return NULL;
     atomic_store_explicit(place, 0, memory_order_release);
     ++*at;
-    return w->heap->base + (told - 1);
+    return procs_at(w->heap, told - 1);
 }
 
 /* Somebody else's bytes: its own count of live ones goes down when it hands them on. */

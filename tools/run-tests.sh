@@ -19,7 +19,7 @@ mkdir -p "$B/log"
 
 plain() { sed 's/\x1b\[[0-9;]*m//g' "$log"; }
 number() { plain | grep -a 'Synthesis:' | tail -n 1 | sed -n "s/.*$1: *\([0-9]*\).*/\1/p"; }
-why() { plain | grep -aE '^\[(FAIL|----)\]|^#|CRASH|TIMEOUT|TEST ABORTED' | tail -n 12; }
+why() { plain | grep -aE '^\[(FAIL|----)\]|^#|CRASH|TIMEOUT|TEST ABORTED|runtime error|^==[0-9]+==ERROR|^SUMMARY' | tail -n 12; }
 
 # PROGRAM JOBS: run it; what it counted in p and bad.
 run() {
