@@ -13,7 +13,7 @@
 typedef struct procs_heap {
     const acre_engine *engine;
     void *heap;  /* this process's handle */
-    void *base;  /* blocks are told to others as distances from here; a malloc: NULL */
+    void *base;  /* blocks are told to others as distances from here; NULL: as addresses */
     void *house; /* acre's segment; else NULL */
     char *memory;
     size_t bytes;
