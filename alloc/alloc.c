@@ -58,11 +58,16 @@ static inline void *alloc_one(acre_heap *h, size_t size, size_t align)
     return alloc_locked(h, size, align);
 }
 
-void *acre_alloc(acre_heap *h, size_t size)
+void *acre__heap_alloc(acre_region *r, size_t size)
 {
     if (__builtin_expect(size > ACRE_SIZE_MAX, 0))
         return NULL;
-    return alloc_one(h, size + !size, ACRE_ALIGN_MIN);
+    return alloc_one((acre_heap *)r, size + !size, ACRE_ALIGN_MIN);
+}
+
+void *acre_alloc(acre_heap *h, size_t size)
+{
+    return h->take(&h->region, size);
 }
 
 void *acre_alloc_aligned(acre_heap *h, size_t size, size_t align)
@@ -91,8 +96,9 @@ static __attribute__((noinline)) int alloc_free_locked(acre_heap *h, void *p)
     return __builtin_expect(e != 0, 0) ? acre__heap_misuse(h, e, p) : 0;
 }
 
-int acre_free(acre_heap *h, void *p)
+int acre__heap_free(acre_region *r, void *p)
 {
+    acre_heap *h = (acre_heap *)r;
     if (!p)
         return 0;
     if (h->plain)
@@ -100,6 +106,11 @@ int acre_free(acre_heap *h, void *p)
     if (__builtin_expect(acre__heap_foreign(h, p), 0))
         return acre__heap_misuse(h, ACRE_EINVALID, p);
     return alloc_free_locked(h, p);
+}
+
+int acre_free(acre_heap *h, void *p)
+{
+    return h->give(&h->region, p);
 }
 
 size_t acre_usable_size(acre_heap *h, const void *p)

@@ -112,6 +112,17 @@ static void heap_attach_checks(acre_heap *h)
         acre__checked_attach(h);
 }
 
+/* What acre_alloc() and acre_free() jump to. */
+static void heap_attach_calls(acre_heap *h)
+{
+    h->plain = heap_is_plain(h);
+    bool jump = h->plain && h->inner->take;
+    h->take = jump ? h->inner->take : acre__heap_alloc;
+    h->give = jump ? h->inner->give : acre__heap_free;
+    h->region.whole = acre__heap_alloc;
+    h->region.zeroed = &h->control->zeroed;
+}
+
 void acre__heap_attach(acre_heap *h, void *at, const acre_algorithm *a, bool read_only)
 {
     acre__heap_control *c = at;
@@ -129,14 +140,14 @@ void acre__heap_attach(acre_heap *h, void *at, const acre_algorithm *a, bool rea
     h->free = a->free;
     heap_attach_checks(h);
     h->alloc = h->algorithm->alloc;
-    h->plain = heap_is_plain(h);
+    heap_attach_calls(h);
 }
 
 void acre_heap_on_misuse(acre_heap *h, acre_misuse *fn, void *arg)
 {
     h->misuse = fn;
     h->misuse_arg = arg;
-    h->plain = heap_is_plain(h);
+    heap_attach_calls(h);
 }
 
 void acre__heap_tell(acre_heap *h, int error, const void *p)

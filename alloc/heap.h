@@ -9,17 +9,19 @@
 
 /* A heap's handle; lives in the segment's handle. */
 struct acre_heap {
-    acre_region region;
+    acre_region region;         /* first: take() and give() get it for the whole */
     acre__robust *lock;         /* NULL: none is taken */
     uint32_t lock_kind;         /* enum acre_lock_kind; ACRE_LOCK_NONE exactly if lock is NULL */
     volatile uint64_t *pending; /* the journal's count: not 0 if a call was not finished */
     bool guarded;               /* look closer at each entry: read-only, or a small window */
     bool plain;                 /* no lock, no journal, not guarded; free() checks addresses */
     bool read_only;
+    void *(*take)(acre_region *r, size_t size); /* acre_alloc() and acre_free(): the algorithm's, */
+    int (*give)(acre_region *r, void *p);       /* or alloc.c's */
     void *(*alloc)(acre_region *r, size_t size, size_t align); /* the algorithm's, at hand */
     int (*free)(acre_region *r, void *p);
-    uint64_t window; /* bytes of the segment that this process has mapped */
-    uint64_t reach;  /* of these, bytes of the region */
+    uint64_t window;                 /* bytes of the segment that this process has mapped */
+    uint64_t reach;                  /* of these, bytes of the region */
     const acre_algorithm *algorithm; /* whose methods are called: inner, or &checked */
     const acre_algorithm *inner;     /* the algorithm */
     acre_algorithm checked;          /* its methods with checks around them (checked.c) */
@@ -30,6 +32,8 @@ struct acre_heap {
     char *segment;        /* the segment's first byte; offsets count from it */
     const uint64_t *size; /* the segment's size now, in its header */
 };
+
+_Static_assert(offsetof(struct acre_heap, region) == 0, "a region is its heap");
 
 /* Bytes in front of the region, for this algorithm and these options. */
 size_t acre__heap_overhead(const acre_algorithm *a, const acre_heap_options *o);
@@ -48,6 +52,10 @@ int acre__heap_validate(const void *at, size_t room, const acre_algorithm *a);
 
 /* Fill a handle's fields that follow from the control at `at`. */
 void acre__heap_attach(acre_heap *h, void *at, const acre_algorithm *a, bool read_only);
+
+/* acre_alloc() and acre_free() of a heap where there is something to do around the algorithm. */
+void *acre__heap_alloc(acre_region *r, size_t size);
+int acre__heap_free(acre_region *r, void *p);
 
 /* Only an address that can be read and can be a block's reaches the algorithm. */
 static inline bool acre__heap_foreign(const acre_heap *h, const void *p)

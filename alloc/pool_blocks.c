@@ -84,16 +84,16 @@ static void pool_move_others(const acre_region *r, pool_class *c, uint32_t frame
 
 /* The slice that serves stays outside the lists until it is full and another is needed: freeing and
  * allocating by turns then moves nothing.  The one before is full. */
-static void pool_serve(const acre_region *r, pool_class *c, uint32_t frame)
+static void pool_serve(const acre_region *r, pool_class *c, uint32_t list)
 {
+    uint32_t frame = c->list[list];
     pool_block *b = pool_at(r, frame);
-    uint32_t count = pool_count(b), list = pool_list_now(r, c, frame, count);
     if (pool_serving(c))
         pool_at(r, pool_serving(c))->left = 1;
     pool_unlink(r, c, frame, list);
     if (list == POOL_EMPTY && c->slices > 1)
         pool_move_others(r, c, frame, POOL_EMPTY, POOL_ALONE);
-    b->left = (c->nodes - count) & 0xff;
+    b->left = (c->nodes - pool_count(b)) & 0xff;
     c->current = (uint64_t)frame * POOL_FRAME;
 }
 
@@ -103,7 +103,7 @@ bool acre__pool_refill(const acre_region *r, pool_class *c)
     for (uint32_t i = ACRE_BUG_IS(51) ? 2 : 0; i < POOL_LISTS; i++)
         if (c->list[i]) {
             acre_set64(r, &pool_at(r, c->list[i])->free, pool_at(r, c->list[i])->free); /* begun */
-            pool_serve(r, c, c->list[i]);
+            pool_serve(r, c, i);
             return true;
         }
     return false;
@@ -159,7 +159,11 @@ static bool pool_chunk_new(acre_region *r, uint64_t k)
 /* See to it that the map has the bytes of these frames. */
 static bool pool_map_cover(acre_region *r, uint32_t frame, uint32_t last)
 {
-    for (uint64_t k = pool_chunk_of(frame); k <= pool_chunk_of(last); k++)
+    uint32_t flat = pool_of(r)->flat;
+    if (last < flat)
+        return true;
+    for (uint64_t k = pool_chunk_of(frame < flat ? 0 : frame - flat);
+         k <= pool_chunk_of(last - flat); k++)
         if (!pool_chunk_new(r, k))
             return false;
     return true;
@@ -204,6 +208,7 @@ uint32_t acre__pool_block_new(acre_region *r, uint32_t class)
     for (uint32_t i = 0; i < c->slices; i++)
         *pool_at(r, first + i * c->frames) =
             (pool_block){.free = pool_full_mask(c), .class = class & 63};
+    memset(b + sizeof(pool_block), 0, sizeof(uint64_t)); /* a link that was here; nodes hold none */
     for (uint32_t i = 0; i < c->slices; i++)
         acre__pool_enter(r, c, first + i * c->frames);
     p->taken += pool_units(acre__rbtree_best_fit.usable(r, b));
@@ -260,13 +265,24 @@ static bool pool_too_many(const acre_region *r, const pool_class *c)
     return slices > (uint64_t)pool_of(r)->keep * c->slices;
 }
 
+/* A node of a slice that was full and does not serve was freed: what turns nearly always are. */
+static int pool_turn_first(const acre_region *r, pool_class *c, pool_block *b, uint32_t frame)
+{
+    b->left = pool_left(1, c->nodes, pool_of(r)->adaptive) & 0xff;
+    pool_link(r, c, frame, 0);
+    return 0;
+}
+
 /* A node of the slice was freed and left is 0: its list turns, or its block is wholly free and may be one
  * too many. */
-int acre__pool_turn(acre_region *r, const pool_block *b)
+int acre__pool_turn(acre_region *r, pool_block *b)
 {
     pools *p = pool_of(r);
     pool_class *c = &p->class[b->class];
-    uint32_t count = pool_count(b), frame = (uint32_t)(((char *)b - r->base) / POOL_FRAME);
+    uint32_t frame = (uint32_t)((uint64_t)((char *)b - r->base) / POOL_FRAME);
+    if ((b->free & (b->free - 1)) == 0 && c->nodes > 1)
+        return pool_turn_first(r, c, b, frame);
+    uint32_t count = pool_count(b);
     if (pool_serving(c) != frame) {
         pool_unlink(r, c, frame, pool_list_of(count - 1, c->nodes, p->adaptive));
         if (count == c->nodes && c->slices > 1 && pool_whole(r, c, frame) && !ACRE_BUG_IS(56))

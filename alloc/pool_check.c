@@ -62,7 +62,7 @@ static pool_kind pool_kind_of(const acre_region *r, const acre_block *b)
 {
     const pools *p = pool_of(r);
     if (b->offset == POOL_AT)
-        return b->used && pool_sized(b->total, sizeof *p) ? POOL_POOLS : POOL_WRONG;
+        return b->used && pool_sized(b->total, sizeof *p + p->flat) ? POOL_POOLS : POOL_WRONG;
     if (!b->used)
         return POOL_DIRECT;
     uint32_t k = pool_chunk_found(p, b->offset);
@@ -259,6 +259,7 @@ static void pool_count_map(const uint8_t *at, uint64_t n, uint64_t *starts, uint
 static int pool_check_map(pool_found *f)
 {
     uint64_t starts = 0, behind = 0;
+    pool_count_map(pool_of(f->r)->flat_map, pool_of(f->r)->flat, &starts, &behind);
     for (uint32_t k = 0; k < POOL_CHUNKS; k++) {
         uint64_t at = pool_chunk_at(pool_of(f->r), k), n = (uint64_t)POOL_CHUNK << k;
         if (at && pool_inside(f->r, at, n))
@@ -378,14 +379,19 @@ static void pool_recover_block(const acre_region *r, uint32_t first, uint32_t cl
 }
 
 /* Of the map only start bytes count. */
+static void pool_recover_bytes(uint8_t *at, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++)
+        at[i] = at[i] < POOL_START ? 0 : at[i];
+}
+
 static void pool_recover_map(const acre_region *r)
 {
-    const pools *p = pool_of(r);
-    for (uint32_t k = 0; k < POOL_CHUNKS; k++) {
-        uint8_t *at = (uint8_t *)r->base + pool_chunk_at(p, k);
-        for (uint64_t i = 0; p->map[k] && i < (uint64_t)POOL_CHUNK << k; i++)
-            at[i] = at[i] < POOL_START ? 0 : at[i];
-    }
+    pools *p = pool_of(r);
+    pool_recover_bytes(p->flat_map, p->flat);
+    for (uint32_t k = 0; k < POOL_CHUNKS; k++)
+        if (p->map[k])
+            pool_recover_bytes((uint8_t *)r->base + pool_chunk_at(p, k), (uint64_t)POOL_CHUNK << k);
 }
 
 static int pool_recover_each(void *arg, const acre_block *b)

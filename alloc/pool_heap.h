@@ -20,9 +20,10 @@
  * slices, each as in the picture, at equal distances; they come and go together, and serve singly: but for
  * its birth and its end, «pool block» below is a slice.  The map has a byte a frame: where a pool block
  * starts POOL_START + class, or POOL_MORE + class in a further slice; the distance to that in the frames
- * behind; else 0.  It consists of chunks, each twice as large
- * as the one before, which are made when a pool block first lies in their frames and never move, so
- * that usable() can read it while others allocate.  Nothing in users' memory is believed.
+ * behind; else 0.  For the frames of the region as it was created, 16 MiB of them at most («flat»), it lies
+ * behind the classes; for those behind in chunks, each twice as large as the one before, which are made
+ * when a pool block first lies in their frames.  None ever moves, so that usable() can read it while
+ * others allocate.  Nothing in users' memory is believed.
  *
  * Wholly free is a block if all its slices are; a slice that is, alone, is the last to serve again.
  *
@@ -61,7 +62,8 @@ enum {
     POOL_MOST = 2048, /* bytes of the largest class; more is direct */
     POOL_NODES = 63,  /* most nodes of a slice */
     POOL_SLICES = 4,
-    POOL_CHUNK = 64, /* frames of the map's first chunk */
+    POOL_FLAT = 16 * 1024, /* most frames of the map's flat part */
+    POOL_CHUNK = 64,       /* frames of the map's first chunk */
     POOL_CHUNKS = 20,
     POOL_FRAMES = POOL_CHUNK << (POOL_CHUNKS - 1), /* 32 GiB */
     POOL_ALONE = 5, /* the list of slices that are wholly free, of blocks that are not */
@@ -94,15 +96,19 @@ typedef struct pools {
     uint32_t adaptive; /* constants: 1: fewest free first, empty blocks go back */
     uint32_t keep;     /* wholly free blocks that a class may keep */
     uint32_t classes;
-    uint32_t largest;          /* bytes of the largest class */
-    uint64_t checksum;         /* of the constants */
-    uint64_t taken;            /* units of the rb heap's blocks that pools and map consist of */
-    pool_block none;           /* no node of it is ever free */
-    uint64_t map[POOL_CHUNKS]; /* of each chunk of the map: 1 + the offset that frame 0's byte would
-                                  have if the chunk began there; 0: there is none */
+    uint32_t largest;  /* bytes of the largest class */
+    uint64_t checksum; /* of the constants */
+    uint64_t taken;    /* units of the rb heap's blocks that pools and map consist of */
+    pool_block none;   /* no node of it is ever free */
+    uint64_t
+        map[POOL_CHUNKS]; /* of each chunk of the map: 1 + the offset that the byte of the first
+                                  frame behind flat would have if the chunk began there; 0: none is */
     uint8_t class_of[POOL_MOST / POOL_UNIT + 8]; /* constant; by units */
-    uint64_t unused[5];
-    pool_class class[ACRE_CLASSES];
+    uint32_t flat; /* constant: frames of the map's flat part, a multiple of 16 */
+    uint32_t unused[9];
+    pool_class class[ACRE_CLASSES +
+                     1]; /* the last one used: of all that is larger, without blocks */
+    uint8_t flat_map[];
 } pools;
 _Static_assert(offsetof(pools, class) % 64 == 0, "a class is a line of the cache");
 
@@ -111,7 +117,7 @@ _Static_assert(ACRE_CLASSES <= POOL_START / 2 && ACRE_CLASSES <= 64, "a class fi
 
 #define POOL_REACH ((uint64_t)INT32_MAX * RB_UNIT) /* the rb heap's */
 /* The rb heap's own, pools with its header, a smallest block, the end; rounded up to 64. */
-#define POOL_MIN_SIZE ((POOL_AT + sizeof(pools) + 3 * RB_UNIT + 63) & ~(uint64_t)63)
+#define POOL_MIN_SIZE ((POOL_AT + sizeof(pools) + RB_UNIT + 3 * RB_UNIT + 63) & ~(uint64_t)63)
 #define POOL_NO_BLOCK (POOL_AT + offsetof(pools, none))
 /* Words noted in one call, at most: the rb heap's 16 for an aligned block; four chunks of the map, of 6
  * each; the map's bytes of four slices; the chunks' and the block's return (5); the node; and 8 slices
@@ -141,13 +147,13 @@ ACRE_INLINE uint64_t pool_mark(uint32_t frame)
     return x ^ x >> 32;
 }
 
-/* The chunk that has frame's byte. */
-ACRE_INLINE uint64_t pool_chunk_of(uint64_t frame)
+/* The chunk that has the byte of this frame behind the flat part. */
+ACRE_INLINE uint64_t pool_chunk_of(uint64_t behind)
 {
-    return (63 ^ (uint64_t)__builtin_clzll(frame + POOL_CHUNK)) - 6;
+    return (63 ^ (uint64_t)__builtin_clzll(behind + POOL_CHUNK)) - 6;
 }
 
-/* Its first frame. */
+/* Its first frame behind the flat part. */
 ACRE_INLINE uint64_t pool_chunk_first(uint64_t k)
 {
     return ((uint64_t)POOL_CHUNK << k) - POOL_CHUNK;
@@ -163,8 +169,12 @@ ACRE_INLINE uint64_t pool_chunk_at(const pools *p, uint64_t k)
 /* Where the map has frame's byte; NULL: in no chunk. */
 ACRE_INLINE uint8_t *pool_map(const acre_region *r, uint64_t frame)
 {
-    uint64_t origin = frame < POOL_FRAMES ? pool_of(r)->map[pool_chunk_of(frame)] : 0;
-    return __builtin_expect(origin != 0, 1) ? (uint8_t *)r->base + (origin + frame - 1) : NULL;
+    pools *p = pool_of(r);
+    if (__builtin_expect(frame < p->flat, 1))
+        return &p->flat_map[frame];
+    uint64_t behind = frame - p->flat;
+    uint64_t origin = behind < POOL_FRAMES - POOL_FLAT ? p->map[pool_chunk_of(behind)] : 0;
+    return origin ? (uint8_t *)r->base + (origin + behind - 1) : NULL;
 }
 
 /* The list that a block with this many free nodes belongs to; POOL_NONE: to none. */
@@ -220,7 +230,7 @@ ACRE_INLINE bool pool_serves_there(const pool_class *c, uint32_t first)
 
 /* pool_blocks.c: lists, and blocks as a whole.  Slices are named by their frames, blocks by their first
  * slice's. */
-int acre__pool_turn(acre_region *r, const pool_block *b);
+int acre__pool_turn(acre_region *r, pool_block *b);
 void acre__pool_enter(const acre_region *r, pool_class *c, uint32_t frame);
 bool acre__pool_refill(const acre_region *r, pool_class *c);
 uint32_t acre__pool_block_new(acre_region *r, uint32_t class); /* 0: no room */
@@ -234,6 +244,8 @@ int acre__pool_free_direct(acre_region *r, void *p);
 void acre__pool_count_direct(const acre_region *r, size_t usable, uint32_t more);
 
 /* pools.c and pool_check.c: methods. */
+void *acre__pool_take(acre_region *r, size_t size);
+int acre__pool_give(acre_region *r, void *p);
 void *acre__pool_alloc(acre_region *r, size_t size, size_t align);
 int acre__pool_free(acre_region *r, void *p);
 void acre__pool_init(acre_region *r, size_t size, const acre_heap_options *o, bool adaptive);
@@ -271,7 +283,8 @@ ACRE_INLINE void *pool_take(const acre_region *r, pool_class *c)
 typedef struct pool_place {
     pool_block *block; /* NULL: into no pool block */
     pool_class *class;
-    uint64_t index; /* of the node; 64: not to the start of one */
+    uint64_t index; /* of the node */
+    bool start;     /* of which it is the start */
 } pool_place;
 
 ACRE_INLINE pool_place pool_find(const acre_region *r, const void *p)
@@ -286,16 +299,14 @@ ACRE_INLINE pool_place pool_find(const acre_region *r, const void *p)
     pool_class *c = &pool_of(r)->class[b->class];
     uint32_t d = (uint32_t)((const char *)p - (char *)(b + 1)); /* wraps in front of the nodes */
     uint64_t product = (uint64_t)d * c->reciprocal; /* index, and below the point what is over */
-    if (__builtin_expect((uint32_t)product >= c->reciprocal, 0))
-        return (pool_place){b, c, 64};
-    uint64_t index = product >> 32;
-    return (pool_place){b, c, __builtin_expect(index < c->nodes, 1) ? index : 64};
+    bool start = (uint32_t)product < c->reciprocal && product >> 32 < c->nodes;
+    return (pool_place){b, c, product >> 32, start};
 }
 
 /* Is that a live node? */
 ACRE_INLINE bool pool_live(pool_place at)
 {
-    return __builtin_expect(at.index < 64, 1) && !(at.block->free >> at.index & 1);
+    return __builtin_expect(at.start, 1) && !(at.block->free >> (at.index & 63) & 1);
 }
 
 #endif

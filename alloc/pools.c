@@ -47,7 +47,8 @@ static void pool_class_init(pool_class *c, uint32_t bytes, uint32_t nodes, uint3
 
 static void pool_classes_init(pools *p, const uint32_t *size, uint32_t nodes, uint32_t overhead)
 {
-    for (uint32_t units = 0; *size; size++) {
+    uint32_t units = 0;
+    for (; *size; size++) {
         uint32_t bytes = (*size + POOL_UNIT - 1) & ~(uint32_t)(POOL_UNIT - 1);
         if (bytes == p->largest || bytes > POOL_MOST)
             continue;
@@ -57,6 +58,8 @@ static void pool_classes_init(pools *p, const uint32_t *size, uint32_t nodes, ui
         p->classes++;
         p->largest = bytes;
     }
+    while (units < sizeof p->class_of) /* no block is ever its */
+        p->class_of[units++] = (uint8_t)p->classes;
 }
 
 static uint64_t pool_mix(uint64_t sum, uint64_t value)
@@ -66,7 +69,7 @@ static uint64_t pool_mix(uint64_t sum, uint64_t value)
 
 uint64_t acre__pool_checksum(const pools *p)
 {
-    uint64_t sum = pool_mix(p->adaptive, p->keep);
+    uint64_t sum = pool_mix(pool_mix(p->adaptive, p->keep), p->flat);
     sum = pool_mix(pool_mix(sum, p->classes), p->largest);
     for (size_t i = 0; i < sizeof p->class_of; i++)
         sum = pool_mix(sum, p->class_of[i]);
@@ -79,15 +82,24 @@ uint64_t acre__pool_checksum(const pools *p)
     return sum;
 }
 
+/* Frames of the map's flat part, for a region of this size. */
+static uint32_t pool_flat(size_t size)
+{
+    uint64_t frames = (size / POOL_FRAME + 15) & ~(uint64_t)15;
+    return frames < POOL_FLAT ? (uint32_t)frames : POOL_FLAT;
+}
+
 void acre__pool_init(acre_region *r, size_t size, const acre_heap_options *o, bool adaptive)
 {
     uint32_t standard[ACRE_CLASSES];
     acre__rbtree_best_fit.init(r, size, o);
-    pools *p = acre__rbtree_best_fit.alloc(r, sizeof *p, ACRE_ALIGN_MIN);
+    uint32_t flat = pool_flat(size);
+    pools *p = acre__rbtree_best_fit.alloc(r, sizeof *p + flat, ACRE_ALIGN_MIN);
     if (p != pool_of(r))
         __builtin_trap(); /* the first block of an empty heap of min_size is at POOL_AT */
-    memset(p, 0, sizeof *p);
-    for (uint32_t i = 0; i < ACRE_CLASSES; i++)
+    memset(p, 0, sizeof *p + flat);
+    p->flat = flat;
+    for (uint32_t i = 0; i <= ACRE_CLASSES; i++)
         p->class[i].current = POOL_NO_BLOCK;
     pool_standard_classes(standard);
     p->adaptive = adaptive;
@@ -132,6 +144,16 @@ void *acre__pool_alloc(acre_region *r, size_t size, size_t align)
     return pool_alloc(r, &(acre_region){.base = r->base}, size);
 }
 
+ACRE_INLINE int pool_put(acre_region *r, const acre_region *j, pool_place at)
+{
+    acre_set64(j, &at.block->free, at.block->free | (uint64_t)1 << at.index);
+    at.class->free++;
+    at.block->left--;
+    if (__builtin_expect(at.block->left == 0, 0))
+        return acre__pool_turn(r, at.block);
+    return 0;
+}
+
 ACRE_INLINE int pool_free(acre_region *r, const acre_region *j, void *p)
 {
     pool_place at = pool_find(j, p);
@@ -139,12 +161,7 @@ ACRE_INLINE int pool_free(acre_region *r, const acre_region *j, void *p)
         return acre__pool_free_direct(r, p);
     if (__builtin_expect(!pool_live(at), 0))
         return ACRE_EINVALID;
-    acre_set64(j, &at.block->free, at.block->free | (uint64_t)1 << at.index);
-    at.class->free++;
-    at.block->left--;
-    if (__builtin_expect(at.block->left == 0, 0))
-        return acre__pool_turn(r, at.block);
-    return 0;
+    return pool_put(r, j, at);
 }
 
 static __attribute__((noinline)) int pool_free_noted(acre_region *r, void *p)
@@ -157,6 +174,43 @@ int acre__pool_free(acre_region *r, void *p)
     if (r->journal)
         return pool_free_noted(r, p);
     return pool_free(r, &(acre_region){.base = r->base}, p);
+}
+
+/* The slice that serves is full, or the class is none.  Nodes hold no links. */
+static __attribute__((noinline)) void *pool_take_next(acre_region *r, uint32_t class, size_t size)
+{
+    const acre_region unnoted = {.base = r->base};
+    pool_class *c = &pool_of(r)->class[class];
+    if (c->free && acre__pool_refill(&unnoted, c))
+        return pool_take(&unnoted, c);
+    if (*r->zeroed)
+        return r->whole(r, size);
+    if (size > pool_of(r)->largest)
+        return acre__pool_alloc_direct(r, size, ACRE_ALIGN_MIN);
+    return acre__pool_miss(r, size + !size, class);
+}
+
+/* What size 0 and all up to POOL_MOST find is a class; behind the largest, one that has no blocks. */
+void *acre__pool_take(acre_region *r, size_t size)
+{
+    const acre_region unnoted = {.base = r->base};
+    if (__builtin_expect(size > POOL_MOST, 0))
+        return r->whole(r, size);
+    pools *p = pool_of(r);
+    uint32_t class = p->class_of[(size + POOL_UNIT - 1) / POOL_UNIT];
+    void *at = pool_take(&unnoted, &p->class[class]);
+    return __builtin_expect(at != NULL, 1) ? at : pool_take_next(r, class, size);
+}
+
+int acre__pool_give(acre_region *r, void *p)
+{
+    const acre_region unnoted = {.base = r->base};
+    pool_place at = pool_find(&unnoted, p);
+    if (__builtin_expect(!at.block, 0))
+        return p ? acre__pool_free_direct(r, p) : 0;
+    if (__builtin_expect(!pool_live(at), 0))
+        return ACRE_EINVALID;
+    return pool_put(r, &unnoted, at);
 }
 
 /* Of what stands alone. */

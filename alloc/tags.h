@@ -189,10 +189,10 @@ ACRE_INLINE void tag_bin_erase(const acre_region *r, uint32_t u, uint32_t units)
 
 /* All of an algorithm's table but init(), which lays out the index's own part. */
 #define TAG_METHODS                                                                                \
-    .alloc = tag_alloc, .free = tag_free, .usable = tag_usable, .check = tag_check,                \
-    .walk = tag_walk, .stats = tag_stats, .resize = tag_resize, .grow = tag_grow,                  \
-    .shrink = tag_shrink, .zero_free = tag_zero_free, .alloc_many = tag_alloc_many,                \
-    .free_many = tag_free_many, .recover = tag_recover
+    .alloc = tag_alloc, .free = tag_free, .take = tag_take_plain, .give = tag_give_plain,          \
+    .usable = tag_usable, .check = tag_check, .walk = tag_walk, .stats = tag_stats,                \
+    .resize = tag_resize, .grow = tag_grow, .shrink = tag_shrink, .zero_free = tag_zero_free,      \
+    .alloc_many = tag_alloc_many, .free_many = tag_free_many, .recover = tag_recover
 
 /* ---- checking ---- */
 

@@ -396,6 +396,18 @@ static void *tag_alloc(acre_region *r, size_t size, size_t align)
     return tag_alloc_units(&(acre_region){.base = r->base}, tag_units_for(size));
 }
 
+static void *tag_take_plain(acre_region *r, size_t size)
+{
+    if (__builtin_expect((*r->zeroed != 0) | (size - 1 >= ACRE_SIZE_MAX), 0))
+        return r->whole(r, size);
+    return tag_alloc_units(&(acre_region){.base = r->base}, tag_units_for(size));
+}
+
+static int tag_give_plain(acre_region *r, void *p)
+{
+    return p ? tag_free_any(&(acre_region){.base = r->base}, p) : 0;
+}
+
 static int tag_free(acre_region *r, void *p)
 {
     if (r->journal)

@@ -19,11 +19,23 @@ static unsigned heap_count;
 
 acre_heap_options test_options;
 
-void test_checks_set(const char *algorithm, uint32_t checks)
+static void heap_skip_reference(const char *algorithm)
 {
     if (acre_algorithm_find(algorithm)->flags & ACRE_REFERENCE)
         acre_test_skip("%s is a reference, not a heap", algorithm);
+}
+
+void test_checks_set(const char *algorithm, uint32_t checks)
+{
+    heap_skip_reference(algorithm);
     test_options.checks = checks;
+}
+
+void test_plain_set(const char *algorithm)
+{
+    heap_skip_reference(algorithm);
+    test_options.lock = ACRE_LOCK_NONE;
+    test_options.journal = ACRE_JOURNAL_OFF;
 }
 
 void test_settle(acre_heap *h)
@@ -35,6 +47,8 @@ void test_settle(acre_heap *h)
 static acre_segment *heap_create(acre_segment_options *o)
 {
     acre_segment *s = NULL;
+    o->heap.lock = test_options.lock;
+    o->heap.journal = test_options.journal;
     o->heap.checks = test_options.checks;
     int e = acre_segment_create(&s, ACRE_HEAP, NULL, o);
     ACRE_CHECK(e == 0, "%s", acre_strerror(e));

@@ -28,9 +28,21 @@
     CASES(TEST_CASE_CHECKS2, a) \
     CASES(TEST_CASE_CHECKS3, a)
 
+/* And without lock and journal, where calls jump straight to the algorithm: NAME_plain. */
+#define TEST_CASE_PLAIN(a, name)       \
+    ACRE_TEST(a##_plain, name)         \
+    {                                  \
+        test_plain_set(#a);            \
+        name(acre_algorithm_find(#a)); \
+    }
+#define TEST_CASES_AND_PLAIN(CASES, a) \
+    TEST_CASES(CASES, a)               \
+    CASES(TEST_CASE_PLAIN, a)
+
 /* This test's heaps are made with these. */
 extern acre_heap_options test_options;
 void test_checks_set(const char *algorithm, uint32_t checks);
+void test_plain_set(const char *algorithm);
 
 /* Freed blocks are the algorithm's again: none is in the quarantine. */
 void test_settle(acre_heap *h);

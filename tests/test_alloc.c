@@ -561,7 +561,7 @@ static void high_water_never_falls_nor_exceeds_use(const acre_algorithm *a)
     X(a, walk_sums_to_the_region_and_to_the_stats)       \
     X(a, high_water_never_falls_nor_exceeds_use)
 
-#define ACRE_ALGORITHM(a) TEST_CASES(CASES, a)
+#define ACRE_ALGORITHM(a) TEST_CASES_AND_PLAIN(CASES, a)
 #include "alloc/algorithms.def"
 #undef ACRE_ALGORITHM
 

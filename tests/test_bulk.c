@@ -89,7 +89,7 @@ static void too_large_or_too_many_make_none(const acre_algorithm *a)
     X(a, what_is_no_block_is_told_after_the_others)                                                \
     X(a, too_large_or_too_many_make_none)
 
-#define ACRE_ALGORITHM(a) TEST_CASES(CASES, a)
+#define ACRE_ALGORITHM(a) TEST_CASES_AND_PLAIN(CASES, a)
 #include "alloc/algorithms.def"
 #undef ACRE_ALGORITHM
 

@@ -339,6 +339,6 @@ static void heap_moves_by_memcpy_while_closed(const acre_algorithm *a)
     X(a, two_mappings_alternate)                 \
     X(a, heap_moves_by_memcpy_while_closed)
 
-#define ACRE_ALGORITHM(a) TEST_CASES(CASES, a)
+#define ACRE_ALGORITHM(a) TEST_CASES_AND_PLAIN(CASES, a)
 #include "alloc/algorithms.def"
 #undef ACRE_ALGORITHM

@@ -414,10 +414,11 @@ static void empty_heap_shrinks_to_the_least_and_back_A10(const acre_algorithm *a
     acre_segment *s = test_segment_unpooled(a, MEDIUM, MEDIUM);
     acre_heap *h = acre_segment_heap(s);
     size_t initial = acre_heap_free_memory(h);
+    size_t map = a->classes ? MEDIUM / 1024 + 64 : 0; /* that pools made at creation */
     for (int i = 0; i < 3; i++) {
         ACRE_CHECK_EQUAL(acre_segment_shrink(s, 0), 0);
         if (!(a->flags & ACRE_ROUNDS)) /* else the map for all of it stays */
-            ACRE_CHECK_EQUAL(acre_segment_size(s), acre_segment_min_size(a, &test_options));
+            ACRE_CHECK(acre_segment_size(s) <= acre_segment_min_size(a, &test_options) + map);
         ACRE_CHECK(acre_segment_size(s) < MEDIUM / 8);
         test_sound(h);
         ACRE_CHECK(acre_heap_all_free(h));
@@ -533,6 +534,6 @@ static void full_heap_grows_behind_a_used_block(const acre_algorithm *a)
     X(a, growing_in_small_steps_makes_one_block_A10)                   \
     X(a, full_heap_grows_behind_a_used_block)
 
-#define ACRE_ALGORITHM(a) TEST_CASES(CASES, a)
+#define ACRE_ALGORITHM(a) TEST_CASES_AND_PLAIN(CASES, a)
 #include "alloc/algorithms.def"
 #undef ACRE_ALGORITHM

@@ -53,17 +53,22 @@ typedef struct acre_journal {
 } acre_journal;
 
 /* A heap's place in this process: the first argument of every method. */
-typedef struct acre_region {
+typedef struct acre_region acre_region;
+struct acre_region {
     char *base;            /* the algorithm's first byte; 64-aligned within its segment */
     acre_journal *journal; /* NULL: journal switched off */
     uint64_t size;         /* the region's bytes; set for check(), walk(), stats() and recover() */
-} acre_region;
+    /* Set for take(): acre_alloc() with all it does; not 0: what whole() adds is needed, because new
+     * blocks have to hide old links (acre_heap_zero_free() was called). */
+    void *(*whole)(acre_region *r, size_t size);
+    const uint32_t *zeroed;
+};
 
 enum acre_algorithm_flags {
-    ACRE_CONCURRENT = 1,  /* synchronises itself: no lock is taken around its methods */
-    ACRE_ROBUST = 2,      /* survives SIGKILL anywhere when lock and journal are on */
-    ACRE_NO_FREE = 4,     /* free() gives nothing back */
-    ACRE_REFERENCE = 8,   /* measures the harness; not a usable heap (no conformance) */
+    ACRE_CONCURRENT = 1,   /* synchronises itself: no lock is taken around its methods */
+    ACRE_ROBUST = 2,       /* survives SIGKILL anywhere when lock and journal are on */
+    ACRE_NO_FREE = 4,      /* free() gives nothing back */
+    ACRE_REFERENCE = 8,    /* measures the harness; not a usable heap (no conformance) */
     ACRE_ANY_ADDRESS = 16, /* free() takes any address but NULL, also unaligned or foreign */
     ACRE_ROUNDS = 32       /* rounds requests up coarsely, to powers of two */
 };
@@ -192,6 +197,13 @@ struct acre_algorithm {
     void (*stats)(const acre_region *r, acre_stats *s);
 
     /* Optional; NULL means that it cannot be done, or is done the generic way. */
+    /* What acre_alloc() and acre_free() jump to if nothing has to be done around them: no lock, no
+     * journal, no checks.  Both or neither.  take: any size, also 0 and those that are too large; may
+     * have only the way that nearly all calls go, and end in r->whole(r, size) on any other, as it has
+     * to if a block may hold links and *r->zeroed is not 0.  give: as free(), but any address at all may
+     * come, and NULL is 0. */
+    void *(*take)(acre_region *r, size_t size);
+    int (*give)(acre_region *r, void *p);
     /* Carry out the command in place: the block's (maybe new) start, or NULL. */
     void *(*resize)(acre_region *r, void *p, acre_resize_command *c);
     /* The region is now `size` bytes, larger than before.  0 or ACRE_ETOOBIG. */
