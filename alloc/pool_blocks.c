@@ -351,11 +351,22 @@ int acre__pool_free_direct(acre_region *r, void *p)
     return 0;
 }
 
-/* Enough nodes of this class, or of one that shares its direct blocks, stand alone. */
-static bool pool_earned(const pools *p, uint32_t class)
+/* The class was asked for often, and a pool block of it would be a small part of the heap. */
+static bool pool_busy(const acre_region *r, uint32_t class)
 {
+    pools *p = pool_of(r);
     const pool_class *c = &p->class[class];
-    return c->blocks || c->direct + (class ? c[-1].direct : 0) >= 4u * c->nodes * c->slices;
+    if (p->asked[class] < POOL_OFTEN)
+        return p->asked[class]++, false;
+    return (uint64_t)c->frames * c->slices * POOL_FRAME * POOL_PART <= acre__rb_high_water(r);
+}
+
+/* Enough nodes of this class, or of one that shares its direct blocks, stand alone. */
+static bool pool_earned(const acre_region *r, uint32_t class)
+{
+    const pool_class *c = &pool_of(r)->class[class];
+    uint32_t alone = c->direct + (class ? c[-1].direct : 0);
+    return c->blocks || alone >= 4u * c->nodes * c->slices || pool_busy(r, class);
 }
 
 /* A node of the class, whichever block it is in. */
@@ -370,7 +381,7 @@ void *acre__pool_miss(acre_region *r, size_t size, uint32_t class)
 {
     pools *p = pool_of(r);
     pool_class *c = &p->class[class];
-    if (c->free || (pool_earned(p, class) && acre__pool_block_new(r, class)))
+    if (c->free || (pool_earned(r, class) && acre__pool_block_new(r, class)))
         return pool_take_any(r, c);
     void *at = acre__pool_alloc_direct(r, size, ACRE_ALIGN_MIN);
     while (!at && ++class < p->classes)

@@ -32,7 +32,9 @@
  * that has none has `none` there, which is always full.
  *
  * A class that has few nodes gets none from a pool: they are blocks of the rb heap («direct») until
- * there are four times a pool block's.  So a size that is rare costs 8 bytes a node and not a pool block.
+ * there are four times a pool block's, or until they have been asked for so often that a pool block, if it
+ * is a small part of the heap, is worth its time.  So a size that is rare costs 8 bytes a node and not a
+ * pool block.
  *
  * P1  the rb heap is sound (R1…R7, T1…T5)
  * P2  pools lies at POOL_AT in a used block; its constants agree with their checksum
@@ -69,6 +71,8 @@ enum {
     POOL_ALONE = 5, /* the list of slices that are wholly free, of blocks that are not */
     POOL_EMPTY = 6, /* the list of blocks that are wholly free */
     POOL_LISTS = 7,
+    POOL_OFTEN = 1000, /* direct blocks after which a class gets a pool block that is at most */
+    POOL_PART = 512,   /* 1 / POOL_PART of what the heap ever had in use */
     POOL_NONE = 0xff
 };
 
@@ -106,6 +110,7 @@ typedef struct pools {
     uint8_t class_of[POOL_MOST / POOL_UNIT + 8]; /* constant; by units */
     uint32_t flat; /* constant: frames of the map's flat part, a multiple of 16 */
     uint32_t unused[9];
+    uint32_t asked[ACRE_CLASSES + 8]; /* direct blocks of the class, ever, up to POOL_OFTEN; a hint */
     pool_class class[ACRE_CLASSES +
                      1]; /* the last one used: of all that is larger, without blocks */
     uint8_t flat_map[];

@@ -74,6 +74,11 @@ void acre__rb_release(const acre_region *r, void *p, uint32_t units)
         tag_release(&(acre_region){.base = r->base}, u, units);
 }
 
+uint64_t acre__rb_high_water(const acre_region *r)
+{
+    return ((uint64_t)tag_of(r)->high + 1) * TAG_UNIT;
+}
+
 _Static_assert(offsetof(tag_block, head) + sizeof(uint32_t) == TAG_HEADER,
                "where rb_usable() looks");
 

@@ -283,6 +283,33 @@ ACRE_TEST(pools, classes_and_parameters_are_taken_from_the_options)
     acre_segment_close(s);
 }
 
+/* ---- which sizes get a pool ---- */
+
+static size_t nodes_after(acre_heap *h, size_t calls, size_t size)
+{
+    for (size_t i = 0; i < calls; i++)
+        ACRE_CHECK_EQUAL(acre_free(h, acre_alloc(h, size)), 0);
+    census c = census_of(h, size);
+    return c.used + c.free;
+}
+
+/* One node that comes and goes: worth a pool block where that is a five hundredth of the heap. */
+ACRE_TEST(pools, a_size_that_is_asked_for_often_gets_a_pool_in_a_heap_that_is_large_enough)
+{
+    static const char *const spec[] = {"segregated_pools", "adaptive_pools",
+                                       "adaptive_pools:lock=none,journal=off"};
+    for (size_t i = 0; i < sizeof spec / sizeof *spec; i++) {
+        acre_segment *s = pools_segment(spec[i]);
+        acre_heap *h = acre_segment_heap(s);
+        ACRE_CHECK_EQUAL(nodes_after(h, 3000, 48), 0);
+        ACRE_CHECK(acre_alloc(h, POOLS_HEAP / 2));
+        ACRE_CHECK_EQUAL(nodes_after(h, 100, 80), 0);
+        ACRE_CHECK(nodes_after(h, 3000, 80) > 0);
+        test_sound(h);
+        acre_segment_close(s);
+    }
+}
+
 /* ---- misuse ---- */
 
 static void wrong_addresses_are_refused(const char *spec)
