@@ -54,7 +54,7 @@ typedef struct plan_amount {
     size_t safety_traces;
 } plan_amount;
 
-static const plan_amount plan_full = {5,    3,     2200,    200,  8000, 2500,
+static const plan_amount plan_full = {4,    3,     1500,    200,  8000, 2500,
                                       10000, 1000000, 2000, 500, 4,    4};
 static const plan_amount plan_quick = {3, 3, 250, 50, 1500, 300, 2000, 10000, 400, 150, 2, 2};
 
