@@ -276,12 +276,14 @@ int acre_segment_open(acre_segment **out, enum acre_source source, const char *n
     return e;
 }
 
-/* A name can vanish between the two steps, so take turns a few times. */
+/* A name can vanish between the two steps, and so on: only who loses each race is told ENOENT or EEXIST. */
+enum { SEGMENT_TURNS = 1000 };
+
 int acre_segment_open_or_create(acre_segment **out, enum acre_source source, const char *name,
                                 const acre_segment_options *options, bool *created)
 {
     int e = ENOENT;
-    for (int turn = 0; turn < 16 && (e == ENOENT || e == EEXIST); turn++) {
+    for (int turn = 0; turn < SEGMENT_TURNS && (e == ENOENT || e == EEXIST); turn++) {
         bool make = turn & 1;
         e = make ? acre_segment_create(out, source, name, options)
                  : acre_segment_open(out, source, name, options);

@@ -187,11 +187,14 @@ int acre__object_open(acre__mapping *out, const char *name, const acre__object_w
 }
 
 /* A name can vanish between the two steps, so take turns a few times. */
+/* Others may create and remove it all the time; only who loses each race is told EEXIST or ENOENT. */
+enum { OBJECT_TURNS = 2000 };
+
 int acre__object_open_or_create(acre__mapping *out, const char *name, const acre__object_plan *plan,
                                 const acre__object_wish *wish, bool *created)
 {
     int e = ENOENT;
-    for (int turn = 0; turn < 16 && (e == ENOENT || e == EEXIST); turn++) {
+    for (int turn = 0; turn < OBJECT_TURNS && (e == ENOENT || e == EEXIST); turn++) {
         bool make = turn & 1;
         e = make ? acre__object_create(out, name, plan) : acre__object_open(out, name, wish);
         if (!e && created)

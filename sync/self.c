@@ -94,11 +94,12 @@ acre__self *acre__self_meet(void)
 
 /* ---- looking through the list ---- */
 
-/* Whether a cell of the list lies in [start, start + size). */
+/* Whether a cell of the list lies in [start, start + size).  A link that others have put to 0, as the
+ * memory is shared, ends it. */
 static bool self_any(const acre__self *s, const void *start, size_t size)
 {
     const void *end = &s->head->list, *at = self_entry(s->anchor.next);
-    for (int i = 0; at != end && i < SELF_LIST_LIMIT; i++, at = self_entry(*(const uint64_t *)at))
+    for (int i = 0; at && at != end && i < SELF_LIST_LIMIT; i++, at = self_entry(*(const uint64_t *)at))
         if ((uintptr_t)at - (uintptr_t)start < size)
             return true;
     return false;
