@@ -74,7 +74,9 @@ void *acre_alloc_aligned(acre_heap *h, size_t size, size_t align)
 {
     if (align == 0 || alloc_impossible(size, align))
         return NULL;
-    return alloc_one(h, size + !size, align < ACRE_ALIGN_MIN ? ACRE_ALIGN_MIN : align);
+    if (align <= ACRE_ALIGN_MIN)
+        return acre_alloc(h, size);
+    return alloc_one(h, size + !size, align);
 }
 
 void *acre_calloc(acre_heap *h, size_t n, size_t size)

@@ -75,6 +75,13 @@ int acre__heap_format(void *at, size_t size, size_t capacity, const acre_algorit
     return 0;
 }
 
+static bool heap_sound(const acre__heap_control *c, const acre_algorithm *a)
+{
+    acre_heap h = {.region = {.base = (char *)(uintptr_t)c + c->region_start, .size = c->region_size},
+                   .reach = c->region_size};
+    return !a->sound || a->sound(&h.region);
+}
+
 /* The control of a damaged or hostile image: nothing in it is used before this has passed. */
 int acre__heap_validate(const void *at, size_t room, const acre_algorithm *a)
 {
@@ -90,6 +97,8 @@ int acre__heap_validate(const void *at, size_t room, const acre_algorithm *a)
         return ACRE_ECORRUPT;
     if (c->journal.count == ACRE__POISON)
         return ACRE_EPOISONED;
+    if (!heap_sound(c, a))
+        return ACRE_ECORRUPT;
     return c->journal.count > c->journal.capacity ? ACRE_ECORRUPT : 0;
 }
 
@@ -112,11 +121,18 @@ static void heap_attach_checks(acre_heap *h)
         acre__checked_attach(h);
 }
 
+/* Nothing has to be done around a call, or the algorithm does it. */
+static bool heap_jumps(const acre_heap *h)
+{
+    return h->plain || ((h->inner->flags & ACRE_CONCURRENT) && !h->guarded && !h->misuse &&
+                        !acre__heap_guards(h));
+}
+
 /* What acre_alloc() and acre_free() jump to. */
 static void heap_attach_calls(acre_heap *h)
 {
     h->plain = heap_is_plain(h);
-    bool jump = h->plain && h->inner->take;
+    bool jump = heap_jumps(h) && h->inner->take;
     h->take = jump ? h->inner->take : acre__heap_alloc;
     h->give = jump ? h->inner->give : acre__heap_free;
     h->region.whole = acre__heap_alloc;
@@ -126,7 +142,9 @@ static void heap_attach_calls(acre_heap *h)
 void acre__heap_attach(acre_heap *h, void *at, const acre_algorithm *a, bool read_only)
 {
     acre__heap_control *c = at;
-    bool locked = c->lock_kind != ACRE_LOCK_NONE && !(a->flags & ACRE_CONCURRENT);
+    static uint64_t serials;
+    bool locked = c->lock_kind != ACRE_LOCK_NONE;
+    h->serial = acre__add(&serials, (uint64_t)1) + 1;
     h->control = c;
     h->algorithm = h->inner = a;
     h->read_only = read_only;
@@ -141,6 +159,17 @@ void acre__heap_attach(acre_heap *h, void *at, const acre_algorithm *a, bool rea
     heap_attach_checks(h);
     h->alloc = h->algorithm->alloc;
     heap_attach_calls(h);
+}
+
+void acre__heap_detach(acre_heap *h)
+{
+    if (h->inner && h->inner->detach && !h->read_only)
+        h->inner->detach(&h->region);
+}
+
+void acre_heap_detach(acre_heap *h)
+{
+    acre__heap_detach(h);
 }
 
 void acre_heap_on_misuse(acre_heap *h, acre_misuse *fn, void *arg)

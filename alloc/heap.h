@@ -20,6 +20,7 @@ struct acre_heap {
     int (*give)(acre_region *r, void *p);       /* or alloc.c's */
     void *(*alloc)(acre_region *r, size_t size, size_t align); /* the algorithm's, at hand */
     int (*free)(acre_region *r, void *p);
+    uint64_t serial;                 /* of this attachment, in this process; never 0 */
     uint64_t window;                 /* bytes of the segment that this process has mapped */
     uint64_t reach;                  /* of these, bytes of the region */
     const acre_algorithm *algorithm; /* whose methods are called: inner, or &checked */
@@ -50,6 +51,9 @@ acre_heap_options acre__heap_options_resolve(const acre_algorithm *a, const acre
  * 0, ACRE_ECORRUPT, ACRE_EPOISONED. */
 int acre__heap_validate(const void *at, size_t room, const acre_algorithm *a);
 
+/* The calling thread lets go of what the algorithm holds for it. */
+void acre__heap_detach(acre_heap *h);
+
 /* Fill a handle's fields that follow from the control at `at`. */
 void acre__heap_attach(acre_heap *h, void *at, const acre_algorithm *a, bool read_only);
 
@@ -62,6 +66,12 @@ static inline bool acre__heap_foreign(const acre_heap *h, const void *p)
 {
     uint64_t at = (uint64_t)((const char *)p - h->region.base);
     return (at >= h->reach) | (((uintptr_t)p & (ACRE_BUG_IS(14) ? 0 : ACRE_ALIGN_MIN - 1)) != 0);
+}
+
+/* The algorithm synchronises itself, and nothing has to be done around it. */
+static inline bool acre__heap_own(const acre_heap *h)
+{
+    return h->inner->into && h->take == h->inner->take;
 }
 
 /* Tell the program of a misuse. */

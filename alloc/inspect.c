@@ -11,6 +11,8 @@ static int inspect(acre_heap *h, acre__look_collect *collect, void *arg)
 {
     if (h->read_only)
         return acre__look(h, collect, arg);
+    if (h->inner->settle && h->lock)
+        h->inner->settle(&h->region);
     int e = acre__heap_enter(h);
     if (e)
         return e;

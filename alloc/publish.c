@@ -44,7 +44,10 @@ int acre_alloc_into(acre_heap *h, acre_off *slot, size_t size)
         return ENOMEM;
     if (!publish_in_segment(h, slot, 1))
         return ACRE_EINVALID;
-    int e = acre__heap_enter(h);
+    int e = acre__heap_own(h) ? h->inner->into(&h->region, slot, size) : EAGAIN;
+    if (e != EAGAIN)
+        return e;
+    e = acre__heap_enter(h);
     if (e)
         return e;
     e = publish_alloc(h, slot, size);
@@ -169,7 +172,10 @@ int acre_free_from(acre_heap *h, acre_off *slot)
 {
     if (!publish_in_segment(h, slot, 1))
         return ACRE_EINVALID;
-    int e = acre__heap_enter(h);
+    int e = acre__heap_own(h) && *slot ? h->inner->from(&h->region, slot) : EAGAIN;
+    if (e != EAGAIN)
+        return e;
+    e = acre__heap_enter(h);
     if (e)
         return e;
     e = *slot ? publish_free(h, slot) : 0;

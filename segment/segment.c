@@ -37,6 +37,7 @@ int acre_segment_close(acre_segment *s)
 {
     if (!s)
         return 0;
+    acre__heap_detach(&s->heap);
     if (acre__self_holds_in(s->base, s->window))
         return EBUSY;
     if (s->base && s->source != ACRE_BUFFER)

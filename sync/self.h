@@ -41,6 +41,14 @@ enum { ACRE__PATIENCE = 2 }; /* each pause is a point */
 enum { ACRE__PATIENCE = 1024 }; /* pauses: 15 to 50 us */
 #endif
 
+/* What one of this thread's heaps has leased to it; key 0: none has. */
+typedef struct acre__lease {
+    uint64_t key;
+    void *place;
+} acre__lease;
+
+enum { ACRE__LEASES = 4 };
+
 typedef struct acre__self {
     struct robust_list_head *head; /* before the thread's first lock one that looks busy */
     uint32_t tid;                  /* 0 before it */
@@ -52,6 +60,7 @@ typedef struct acre__self {
     uintptr_t owned;   /* address of the rw owner's cell that was taken last, plus its mode; or 0 */
     uint64_t id;       /* random, never 0: unique over processes, namespaces and time */
     acre_cell anchor;  /* word 0: nobody's */
+    acre__lease lease[ACRE__LEASES]; /* the last one used first; gone in a forked child, as all of this is */
 } acre__self;
 
 #ifdef ACRE_EXPLORE

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 /* White box: the lock word and the journal are where the format puts them. */
-#include "alloc/layout.h"
+#include "tests/bury.h"
 
 enum {
     STEP_SIZE = 16 << 10,
@@ -267,19 +267,11 @@ static acre__heap_control *step_control(void *segment)
     return (acre__heap_control *)((char *)segment + STEP_HEADER);
 }
 
-/* What the kernel does to the lock of a dead owner. */
-static void step_bury(void *segment)
-{
-    uint32_t *word = &step_control(segment)->lock.word;
-    if (*word & FUTEX_TID_MASK)
-        *word = FUTEX_OWNER_DIED | (*word & FUTEX_WAITERS);
-}
-
 static acre_segment *step_survivor(step_run *r)
 {
     acre_segment *s;
     acre_segment_options o = {.fd = r->fd};
-    step_bury(r->image);
+    bury(r->image + STEP_HEADER, r->image + acre_segment_size(r->t.s));
     int e = acre_segment_open(&s, ACRE_MEMFD, NULL, &o);
     ACRE_CHECK(e == 0, "%s", acre_strerror(e));
     return s;
@@ -416,6 +408,7 @@ static void step_seed(step_run *r, const acre_algorithm *a, uint64_t *seed, size
                     test_options.checks >= ACRE_CHECKS_CANARY;
     if (slot && o->run == step_recover_batch)
         step_leave_batch(&r->t, slot, step_size(seed));
+    acre_heap_detach(r->t.h); /* the victim takes over what was kept for this thread */
     if (slot)
         step_operate(r, o, slot, step_size(seed));
     acre_segment_close(r->t.s);

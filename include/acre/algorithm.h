@@ -65,7 +65,7 @@ struct acre_region {
 };
 
 enum acre_algorithm_flags {
-    ACRE_CONCURRENT = 1,   /* synchronises itself: no lock is taken around its methods */
+    ACRE_CONCURRENT = 1,   /* take, give, into, from synchronise themselves; others have the lock */
     ACRE_ROBUST = 2,       /* survives SIGKILL anywhere when lock and journal are on */
     ACRE_NO_FREE = 4,      /* free() gives nothing back */
     ACRE_REFERENCE = 8,    /* measures the harness; not a usable heap (no conformance) */
@@ -186,6 +186,9 @@ struct acre_algorithm {
     /* 0, or ACRE_EINVALID if p is seen not to be a live block; then nothing is changed.  With
      * ACRE_ANY_ADDRESS nothing is promised about p but that it is not NULL. */
     int (*free)(acre_region *r, void *p);
+    /* Optional.  Before a heap that others may have damaged is attached to: does what all calls rely on
+     * without looking hold?  Others may be using it.  r->size is set. */
+    bool (*sound)(const acre_region *r);
     /* Bytes that the owner of p may use; reads nothing that others change.  0: not a live block. */
     size_t (*usable)(const acre_region *r, const void *p);
     /* Every invariant of the file's list.  0 or ACRE_ECORRUPT with *d filled.  Bounded, and never
@@ -198,12 +201,19 @@ struct acre_algorithm {
 
     /* Optional; NULL means that it cannot be done, or is done the generic way. */
     /* What acre_alloc() and acre_free() jump to if nothing has to be done around them: no lock, no
-     * journal, no checks.  Both or neither.  take: any size, also 0 and those that are too large; may
+     * journal, no checks; or if the algorithm is ACRE_CONCURRENT.  Both or neither.  take: any size, also 0 and those that are too large; may
      * have only the way that nearly all calls go, and end in r->whole(r, size) on any other, as it has
      * to if a block may hold links and *r->zeroed is not 0.  give: as free(), but any address at all may
      * come, and NULL is 0. */
     void *(*take)(acre_region *r, size_t size);
     int (*give)(acre_region *r, void *p);
+    /* With ACRE_CONCURRENT: acre_alloc_into() and acre_free_from() without the lock; EAGAIN: with it, the
+     * generic way.  The calling thread lets go of what it holds of the heap. */
+    int (*into)(acre_region *r, acre_off *slot, size_t size);
+    int (*from)(acre_region *r, acre_off *slot);
+    void (*detach)(acre_region *r);
+    /* Finish what threads that are dead have left, before the heap is looked at. */
+    void (*settle)(acre_region *r);
     /* Carry out the command in place: the block's (maybe new) start, or NULL. */
     void *(*resize)(acre_region *r, void *p, acre_resize_command *c);
     /* The region is now `size` bytes, larger than before.  0 or ACRE_ETOOBIG. */

@@ -149,6 +149,12 @@ ACRE_API bool acre_heap_all_free(acre_heap *h);
  * blocks that are to be looked at.  The bytes given back; 0 also if nothing is kept. */
 ACRE_API size_t acre_heap_free_empty(acre_heap *h);
 
+/* The calling thread lets go of what the heap keeps for it (a shard of `sharded`, with the blocks that it
+ * has at hand): another thread, of any process, takes it over.  A thread that ends lets go by itself, and
+ * so does the one that closes the segment.  Needed by threads that live on when another one closes the
+ * segment.  Afterwards the thread may use the heap again. */
+ACRE_API void acre_heap_detach(acre_heap *h);
+
 /* Overwrite all free memory with zeros: every later allocation of never-freed memory is zero. */
 ACRE_API int acre_heap_zero_free(acre_heap *h);
 

@@ -73,8 +73,10 @@ ACRE_API int acre_segment_open_or_create(acre_segment **out, enum acre_source so
                                          const char *name, const acre_segment_options *options,
                                          bool *created);
 
-/* Unmap and forget the handle.  NULL is allowed.  No call on it may be in progress.  EBUSY: this
- * thread holds a lock (acre/sync.h) that lies in the segment; nothing has changed. */
+/* Unmap and forget the handle.  NULL is allowed.  No call on it may be in progress.  What the heap keeps
+ * for this thread goes to the next one (acre_heap_detach()); other threads that used a heap of `sharded`
+ * have ended by now, or have detached.  EBUSY: this thread holds a lock (acre/sync.h) that lies in the
+ * segment; nothing has changed. */
 ACRE_API int acre_segment_close(acre_segment *s);
 
 /* Delete the name of an ACRE_SHM or ACRE_FILE segment; mappings live on.  ENOENT, EACCES,

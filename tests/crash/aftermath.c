@@ -132,11 +132,29 @@ static bool after_same(const picture *a, const picture *b)
     return true;
 }
 
+/* Threads leave their parts of the heap behind, for the next: then the free blocks cannot be the same,
+ * but what is not free must be the algorithm's own. */
+static uint64_t after_whole(const picture *p, uint64_t overhead)
+{
+    for (size_t i = 0; i < p->n; i++)
+        overhead += p->block[i].used ? UINT32_MAX : p->block[i].total;
+    return overhead;
+}
+
+static bool after_as_new(after_ledger *l)
+{
+    acre_stats s;
+    if (!l->j->t->algorithm->detach)
+        return after_same(l->j->found, l->j->fresh);
+    return acre_heap_stats(l->h, &s) == 0 &&
+           after_whole(l->j->found, s.overhead) == l->j->fresh_whole;
+}
+
 static bool after_is_new(after_ledger *l)
 {
     if (acre_heap_check(l->h, NULL) != 0 || picture_take(l->j->found, l->s) != 0)
         return after_wrong(l, CRASH_UNSOUND, "the check of the empty heap fails");
-    if (!after_same(l->j->found, l->j->fresh))
+    if (!after_as_new(l))
         return after_wrong(l, CRASH_LOST, "all is freed, but the heap is not as new");
     return true;
 }
@@ -159,5 +177,8 @@ void aftermath_fresh(judge *j)
     (void)acre_heap_free_empty(t.h);
     if (picture_take(j->fresh, t.s) != 0)
         crash_give_up("%s: a heap cannot be walked", t.algorithm->name);
+    acre_stats s;
+    if (acre_heap_stats(t.h, &s) == 0)
+        j->fresh_whole = after_whole(j->fresh, s.overhead);
     stage_close(&t);
 }

@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* White box: the lock word and the journal are where the format puts them. */
-#include "alloc/layout.h"
+/* White box: the control is where the format puts it. */
+#include "tests/bury.h"
 
 enum { CORPSE_HEADER = 256 };
 
@@ -34,19 +34,11 @@ static acre__heap_control *corpse_control(const char *segment)
     return (acre__heap_control *)(uintptr_t)(segment + CORPSE_HEADER);
 }
 
-/* What the kernel does to the lock of a dead owner. */
-static void corpse_bury(char *segment)
-{
-    uint32_t *word = &corpse_control(segment)->lock.word;
-    if (*word & FUTEX_TID_MASK)
-        *word = FUTEX_OWNER_DIED | (*word & FUTEX_WAITERS);
-}
-
 int corpse_open(corpse *k, const char *image, acre_segment **s)
 {
     acre_segment_options o = {.fd = k->fd};
     memcpy(k->bytes, image, k->size);
-    corpse_bury(k->bytes);
+    bury(k->bytes + CORPSE_HEADER, k->bytes + k->size);
     return acre_segment_open(s, ACRE_MEMFD, NULL, &o);
 }
 

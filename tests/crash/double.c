@@ -159,6 +159,7 @@ static void double_run(const crash_case *c, crash_board *b)
     stage t = stage_make(c->algorithm, &stage_states[c->index % DOUBLE_STATES], size, flags, &seed);
     if (o->prepare)
         o->prepare(&t);
+    acre_heap_detach(t.h); /* the victim takes over what was kept for this thread */
     double_stage(c, b, &t, seed);
     stage_close(&t);
 }

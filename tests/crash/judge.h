@@ -20,6 +20,7 @@ typedef struct judge {
     const operation *o;
     char *before; /* the segment before the death */
     picture *was, *will, *found, *fresh;
+    uint64_t fresh_whole; /* bytes that are free, or the algorithm's own, in a heap that was never used */
     acre_off slots_was[STAGE_SLOTS], slots_will[STAGE_SLOTS], slots_found[STAGE_SLOTS];
     bool over;        /* the operation was found done */
     size_t strangers; /* live blocks that only the victim knew of */

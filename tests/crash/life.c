@@ -233,6 +233,7 @@ static void life_prepare(life_run *r)
         e = acre_segment_grow(r->p.s, PUBLISHED_MOST);
     if (e)
         crash_give_up("%s: %s", r->name, acre_strerror(e));
+    acre_heap_detach(acre_segment_heap(r->p.s)); /* closing changes nothing then */
     r->size_was = acre_segment_size(r->p.s);
     r->bytes = life_read(r, r->image);
 }

@@ -73,6 +73,7 @@ static void scene_make(scene *s)
     s->origin = stage_make(s->c->algorithm, state, SCENE_SIZE, flags, &seed);
     if (o->prepare)
         o->prepare(&s->origin);
+    acre_heap_detach(s->origin.h); /* the victim takes over what was kept for this thread */
     s->t = s->origin;
     s->shared = corpse_new(STAGE_SIZE);
     s->image = malloc(STAGE_SIZE);

@@ -116,6 +116,7 @@ static void step_run(const crash_case *c, crash_board *b)
                              step_sizes[i % STEP_SIZES], flags, &seed);
         if (o->prepare)
             o->prepare(&t);
+        acre_heap_detach(t.h); /* the victim takes over what was kept for this thread */
         step_stage(c, b, &t, seed);
         stage_close(&t);
     }
