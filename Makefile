@@ -229,6 +229,7 @@ RINGS := spsc bytes mpmc broadcast ring
 PRIMITIVES := mutex condition semaphore barrier wait_any
 check-valgrind: $(PRODUCTS) $(TESTS)  ## the tests of alloc, segment and sync under valgrind
 	@RUNNER="valgrind -q --error-exitcode=9 --trace-children=yes --child-silent-after-fork=yes" \
+	 FILTER='!(*_checks2|*_checks3|*_plain)/*' \
 	 tools/run-tests.sh $(B) $(filter %/test_alloc %/test_segment %/test_sync $(addprefix %/test_,$(PRIMITIVES)) %/test_queue $(addprefix %/test_,$(RINGS)),$(TESTS))
 check-tsan:  ## the concurrent tests under the thread sanitizer, plain runner
 	@$(MAKE) --no-print-directory VARIANT=tsan plain

@@ -5,6 +5,7 @@
 #
 # RUNNER  is put in front of each (valgrind)
 # JOBS    of its tests at a time (2)
+# FILTER  which of them, a pattern of SUITE/TEST (all)
 # RETRY   not empty: a program that fails is run once more, one test at a time.  Processes are killed,
 #         stopped and waited for with a deadline here: on a machine that others use too such a
 #         wait can be too short.  What passed only then is told at the end as well.
@@ -25,7 +26,7 @@ why() { plain | grep -aE '^\[(FAIL|----)\]|^#|CRASH|TIMEOUT|TEST ABORTED|runtime
 run() {
     start=$(date +%s)
     # shellcheck disable=SC2086
-    timeout 1500 $RUNNER "$1" ${RUNNER:+-j1} --jobs "$2" >"$log" 2>&1
+    timeout 1500 $RUNNER "$1" ${RUNNER:+-j1} --jobs "$2" --filter "${FILTER:-*/*}" >"$log" 2>&1
     status=$?
     p=$(number Passing) f=$(number Failing) c=$(number Crashing) all=$(number Tested)
     p=${p:-0} bad=$((${f:-0} + ${c:-0}))
