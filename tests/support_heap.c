@@ -9,8 +9,9 @@ void test_skip_flags(const acre_algorithm *a, uint32_t flags)
 {
     if (a->flags & flags)
         acre_test_skip("%s %s", a->name,
-                       a->flags & flags & ACRE_REFERENCE ? "is a reference, not a heap"
-                                                         : "never gives back");
+                       a->flags & flags & ACRE_REFERENCE    ? "is a reference, not a heap"
+                       : a->flags & flags & ACRE_CONCURRENT ? "has no guards, nor one moment"
+                                                            : "never gives back");
 }
 
 /* Tests that end without closing are no leaks. */
@@ -28,6 +29,7 @@ static void heap_skip_reference(const char *algorithm)
 void test_checks_set(const char *algorithm, uint32_t checks)
 {
     heap_skip_reference(algorithm);
+    test_skip_flags(acre_algorithm_find(algorithm), ACRE_CONCURRENT);
     test_options.checks = checks;
 }
 

@@ -241,6 +241,9 @@ static char misuse_try(const char *algorithm, int level, size_t size, void (*run
 /* The letter; '?': it depends on the size. */
 static char misuse_cell(const char *algorithm, int level, void (*run)(scene *))
 {
+    const acre_algorithm *a = acre_algorithm_find(algorithm);
+    if (acre_heap_options_check(a, &misuse_level[level]) != 0)
+        return '-';
     char whole = misuse_try(algorithm, level, misuse_size[0], run);
     char broken = misuse_try(algorithm, level, misuse_size[1], run);
     return whole == broken ? whole : '?';

@@ -161,7 +161,7 @@ static bool must_grow_backwards(const acre_algorithm *a)
 {
     return !strcmp(a->name, "rbtree_best_fit") || !strcmp(a->name, "segregated_pools") ||
            !strcmp(a->name, "adaptive_pools") || !strcmp(a->name, "buddy") ||
-           !strcmp(a->name, "tlsf");
+           !strcmp(a->name, "tlsf") || !strcmp(a->name, "sharded");
 }
 
 /* The block takes everything in front of it, step by step; what it may leave is less than a step

@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: MIT */
+/* shard_slab.c: slabs: which one serves, nodes that come home, birth and end.  Everything but
+ * acre__shard_home() is done by who holds the slab's shard. */
+#include "alloc/shard_heap.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- the list of slabs with free nodes: derived ---- */
+
+static void slab_list(const acre_region *r, shard_class *c, slab *s)
+{
+    s->back = 0;
+    s->next = c->list;
+    if (s->next)
+        slab_at(r, s->next)->back = slab_frame(r, s);
+    c->list = slab_frame(r, s);
+    s->listed = 1;
+}
+
+static void slab_unlist(const acre_region *r, shard_class *c, slab *s)
+{
+    if (!s->listed)
+        return;
+    if (s->next)
+        slab_at(r, s->next)->back = s->back;
+    if (s->back)
+        slab_at(r, s->back)->next = s->next;
+    else
+        c->list = s->next;
+    s->listed = 0;
+}
+
+static uint32_t slab_serving(const shard_class *c)
+{
+    return c->word == SHARD_NONE ? 0 : (uint32_t)(c->word / SHARD_FRAME);
+}
+
+static const shard_kind *slab_kind(const acre_region *r, const slab *s)
+{
+    return &shard_root_of(r)->kind[s->class];
+}
+
+static bool slab_any_free(const acre_region *r, const slab *s)
+{
+    uint64_t any = 0;
+    for (uint32_t i = 0; i < slab_kind(r, s)->words; i++)
+        any |= s->word[i].free;
+    return any != 0;
+}
+
+static bool slab_whole(const acre_region *r, const slab *s)
+{
+    const shard_kind *k = slab_kind(r, s);
+    for (uint32_t i = 0; i < k->words; i++)
+        if (s->word[i].free != slab_mask(k, i))
+            return false;
+    return true;
+}
+
+/* Is there a slab of this shard?  What a damaged image says is looked at before it is followed. */
+bool acre__slab_sane(const acre_region *r, uint32_t frame, uint32_t owner)
+{
+    const shard_root *o = shard_root_of(r);
+    uint64_t reach = ((const acre_heap *)r)->reach, at = (uint64_t)frame * SHARD_FRAME;
+    if (!frame || at >= reach || reach - at < SHARD_FRAME)
+        return false;
+    const slab *s = slab_at(r, frame);
+    const uint8_t *map = shard_map(r, frame);
+    if (s->class >= o->classes || !map || acre__peek(map) != (SHARD_START | s->class))
+        return false;
+    return s->owner == owner && (uint64_t)o->kind[s->class].frames * SHARD_FRAME <= reach - at;
+}
+
+/* The next slab of a ring, or the first. */
+static slab *ring_next(const acre_region *r, const shard *t, const slab *s, uint32_t ring)
+{
+    uint32_t frame = s ? s->ring_next : t->ring[ring];
+    uint32_t back = s ? slab_frame(r, s) : 0;
+    if (frame % SHARD_RINGS != ring || !acre__slab_sane(r, frame, t->number))
+        return NULL;
+    return slab_at(r, frame)->ring_back == back ? slab_at(r, frame) : NULL;
+}
+
+/* ---- the word that serves ---- */
+
+static void slab_stop(const acre_region *r, shard_class *c)
+{
+    uint32_t frame = slab_serving(c);
+    acre__put(&c->word, SHARD_NONE);
+    if (frame && slab_any_free(r, slab_at(r, frame)))
+        slab_list(r, c, slab_at(r, frame));
+}
+
+/* A word of s with free nodes serves. */
+static bool slab_serve(const acre_region *r, shard_class *c, slab *s)
+{
+    const shard_kind *k = slab_kind(r, s);
+    for (uint32_t i = 0; i < k->words; i++)
+        if (s->word[i].free) {
+            slab_unlist(r, c, s);
+            acre__put(&c->word, SHARD_NONE); /* word and node do not change as one */
+            acre__order();
+            c->node = (uint64_t)((char *)s - r->base) + k->first + (uint64_t)i * 64 * k->bytes;
+            acre__order();
+            acre__put(&c->word, (uint64_t)((char *)&s->word[i] - r->base));
+            return true;
+        }
+    return false;
+}
+
+/* ---- what others freed ---- */
+
+/* Records that say that a node is being sent here are told that it has arrived, before its bit goes:
+ * who recovers one whose bit is not there knows then that it need not be sent again. */
+static void slab_help(const acre_region *r, const slab *s, uint32_t word, uint64_t bits)
+{
+    const shard_kind *k = slab_kind(r, s);
+    shard *u;
+    for (uint32_t i = 0; (u = shard_numbered(r, i)); i++) {
+        uint64_t op = acre__load(&u->op);
+        shard_place at = shard_find(r, shard_node(r, (uint32_t)(op >> 4)));
+        if ((op & 15) == SHARD_SEND && at.slab == s && at.kind == k && at.index / 64 == word &&
+            bits >> at.index % 64 & 1)
+            acre__cas(&u->op, &op, (op & ~(uint64_t)15) | SHARD_SENT);
+    }
+}
+
+/* Killed between the two stores: the bits are in both words, and the next owner collects before it
+ * allocates.  Bits that come meanwhile have no hint of their own: look again. */
+static bool slab_collect_word(const acre_region *r, slab *s, uint32_t word)
+{
+    slab_word *w = &s->word[word];
+    uint64_t bits, all = 0;
+    while ((bits = acre__load(&w->remote)) != 0) {
+        slab_help(r, s, word, bits);
+        acre__put(&w->free, w->free | bits);
+        acre__order();
+        acre__and(&w->remote, ~bits);
+        all |= bits;
+    }
+    return all != 0;
+}
+
+/* A slab that does not serve has got free nodes. */
+static void slab_offer(const acre_region *r, shard_class *c, slab *s)
+{
+    if (!s->listed && slab_serving(c) != slab_frame(r, s))
+        slab_list(r, c, s);
+}
+
+static bool slab_collect(const acre_region *r, shard *t, slab *s)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < slab_kind(r, s)->words; i++)
+        any |= slab_collect_word(r, s, i);
+    if (any)
+        slab_offer(r, &t->class[s->class], s);
+    return any;
+}
+
+static bool slab_collect_rings(const acre_region *r, shard *t, uint64_t rings)
+{
+    bool any = false;
+    for (; rings; rings &= rings - 1)
+        for (slab *s = NULL; (s = ring_next(r, t, s, (uint32_t)__builtin_ctzll(rings)));)
+            any |= slab_collect(r, t, s);
+    return any;
+}
+
+static bool slab_collect_hinted(const acre_region *r, shard *t)
+{
+    return acre__peek(&t->hint) && slab_collect_rings(r, t, acre__swap(&t->hint, 0));
+}
+
+void acre__shard_collect_all(const acre_region *r, shard *t)
+{
+    acre__swap(&t->hint, 0);
+    slab_collect_rings(r, t, ~(uint64_t)0);
+}
+
+void acre__shard_offer(const acre_region *r, shard *t, slab *s)
+{
+    slab_offer(r, &t->class[s->class], s);
+}
+
+/* Tell the owner.  What it looks for is there already, so a hint that stands need not be renewed: its
+ * owner takes the hint before it looks. */
+void acre__shard_notify(const acre_region *r, const slab *s)
+{
+    shard *u = shard_numbered(r, s->owner);
+    uint64_t ring = (uint64_t)1 << slab_frame(r, s) % SHARD_RINGS;
+    if (u && !(acre__load_full(&u->hint) & ring))
+        acre__or(&u->hint, ring);
+}
+
+/* ---- birth and end, in the house ---- */
+
+static void ring_insert(const acre_region *r, shard *t, slab *s)
+{
+    uint32_t frame = slab_frame(r, s), *head = &t->ring[frame % SHARD_RINGS];
+    s->ring_back = 0;
+    s->ring_next = *head;
+    if (*head)
+        acre_set32(r, &slab_at(r, *head)->ring_back, frame);
+    acre_set32(r, head, frame);
+}
+
+static void ring_remove(const acre_region *r, shard *t, const slab *s)
+{
+    uint32_t *from = s->ring_back ? &slab_at(r, s->ring_back)->ring_next
+                                  : &t->ring[slab_frame(r, s) % SHARD_RINGS];
+    acre_set32(r, from, s->ring_next);
+    if (s->ring_next)
+        acre_set32(r, &slab_at(r, s->ring_next)->ring_back, s->ring_back);
+}
+
+static void slab_lay_out(slab *s, const shard *t, uint32_t class, const shard_kind *k)
+{
+    memset(s, 0, k->first);
+    s->owner = t->number;
+    s->class = (uint16_t) class;
+    for (uint32_t i = 0; i < k->words; i++)
+        s->word[i].free = slab_mask(k, i);
+}
+
+static slab *slab_make(acre_region *r, shard *t, uint32_t class)
+{
+    const shard_kind *k = &shard_root_of(r)->kind[class];
+    slab *s = acre__rb_alloc_at(r, (size_t)k->frames * SHARD_FRAME - RB_HEADER, SHARD_FRAME);
+    if (!s)
+        return NULL;
+    uint32_t frame = slab_frame(r, s);
+    if (!acre__shard_map_cover(r, frame, frame + k->frames - 1)) {
+        acre__rbtree_best_fit.free(r, s);
+        return NULL;
+    }
+    slab_lay_out(s, t, class, k);
+    acre__shard_map_set(r, frame, k, (uint8_t)(SHARD_START | class));
+    ring_insert(r, t, s);
+    shard_root_of(r)->taken += (rb_usable(s) + RB_HEADER) / RB_UNIT;
+    return s;
+}
+
+/* It is wholly free: nobody but its owner can have to do with it. */
+static size_t slab_end(acre_region *r, shard *t, slab *s)
+{
+    shard_class *c = &t->class[s->class];
+    uint64_t *header = (uint64_t *)(void *)s;
+    uint32_t units = acre__rb_live(r, s);
+    if (units < slab_kind(r, s)->frames * (uint32_t)(SHARD_FRAME / RB_UNIT) - 1)
+        return 0; /* the house does not know it */
+    if (slab_serving(c) == slab_frame(r, s))
+        acre__put(&c->word, SHARD_NONE);
+    slab_unlist(r, c, s);
+    c->slabs--;
+    for (int i = 0; i < SHARD_LINKS / 8; i++)
+        acre_set64(r, &header[i], header[i]); /* links will lie over it */
+    ring_remove(r, t, s);
+    acre__shard_map_set(r, slab_frame(r, s), slab_kind(r, s), 0);
+    shard_root_of(r)->taken -= units;
+    acre__rbtree_best_fit.free(r, s);
+    return (size_t)units * RB_UNIT;
+}
+
+/* A slab is a small part of the heap. */
+static bool slab_affordable(const acre_heap *h, uint32_t class)
+{
+    uint64_t bytes = (uint64_t)shard_root_of(&h->region)->kind[class].frames * SHARD_FRAME;
+    return bytes * SHARD_PART <= acre__peek(&h->control->region_size);
+}
+
+/* The shard has slabs of this class already; or nodes of it that would fill some stand alone; or it has
+ * asked for them often.  Until then they cost 8 bytes each, and not a slab. */
+static bool slab_earned(const acre_heap *h, shard_class *c, uint32_t class)
+{
+    const shard_root *o = shard_root_of(&h->region);
+    const shard_kind *k = &o->kind[class];
+    uint32_t alone =
+        acre__peek(&o->direct[class]) + (class ? acre__peek(&o->direct[class - 1]) : 0);
+    if (c->slabs || (alone >= 4u * k->nodes && k->frames <= SHARD_MODEST))
+        return true;
+    if (alone < 4u * k->nodes && c->asked < SHARD_OFTEN)
+        return c->asked++, false;
+    return slab_affordable(h, class);
+}
+
+static bool slab_new(acre_heap *h, shard *t, uint32_t class)
+{
+    shard_class *c = &t->class[class];
+    if (!slab_earned(h, c, class) || acre__heap_enter(h) != 0)
+        return false;
+    slab *s = slab_make(&h->region, t, class);
+    acre__heap_leave(h);
+    if (!s)
+        return false;
+    c->slabs++;
+    slab_list(&h->region, c, s);
+    return true;
+}
+
+/* ---- a node ---- */
+
+/* Nothing is at hand: have a word with free nodes serve. */
+static bool slab_ready(acre_heap *h, shard *t, uint32_t class)
+{
+    const acre_region *r = &h->region;
+    shard_class *c = &t->class[class];
+    if (class >= shard_root_of(r)->classes)
+        return false;
+    if (slab_serving(c) && slab_serve(r, c, slab_at(r, slab_serving(c))))
+        return true;
+    acre__put(&c->word, SHARD_NONE);
+    if (!c->list && !slab_collect_hinted(r, t) && !slab_new(h, t, class))
+        return false;
+    if (!c->list && !slab_new(h, t, class)) /* what was collected is of other classes */
+        return false;
+    return slab_serve(r, c, slab_at(r, c->list));
+}
+
+bool acre__shard_ready(acre_heap *h, shard *t, uint32_t class)
+{
+    const shard_class *c = &t->class[class];
+    const slab_word *w = (const slab_word *)(h->region.base + c->word);
+    return c->count || w->free || slab_ready(h, t, class);
+}
+
+void *acre__shard_refill(acre_heap *h, shard *t, uint32_t class)
+{
+    shard_class *c = &t->class[class];
+    if (!slab_ready(h, t, class))
+        return NULL;
+    slab_word *w = (slab_word *)(h->region.base + c->word);
+    uint64_t free = w->free, index = (uint32_t)__builtin_ctzll(free);
+    acre__put(&w->free, free & (free - 1));
+    return h->region.base + c->node + index * shard_root_of(&h->region)->kind[class].bytes;
+}
+
+/* A slab that is wholly free goes back if its class has another one with free nodes. */
+static void slab_came_home(acre_heap *h, shard *t, slab *s)
+{
+    const acre_region *r = &h->region;
+    shard_class *c = &t->class[s->class];
+    slab_offer(r, c, s);
+    if (!s->listed || !(s->next || s->back) || !slab_whole(r, s))
+        return;
+    bool held = h->lock && acre__self_busy(acre__self_here());
+    if (held || acre__heap_enter(h) != 0)
+        return;
+    slab_end(&h->region, t, s);
+    acre__heap_leave(h);
+}
+
+static int slab_home_own(acre_heap *h, shard *t, slab *s, uint32_t index)
+{
+    slab_word *w = &s->word[index / 64];
+    uint64_t old = w->free, now = old | (uint64_t)1 << index % 64;
+    acre__put(&w->free, now);
+    if (old == 0 || now == slab_mask(slab_kind(&h->region, s), index / 64))
+        slab_came_home(h, t, s);
+    return 0;
+}
+
+/* The first bit of a word needs a hint; the record is for who has to give it in a dead thread's place. */
+int acre__shard_home(acre_heap *h, shard *t, slab *s, uint32_t index)
+{
+    slab_word *w = &s->word[index / 64];
+    uint64_t bit = (uint64_t)1 << index % 64;
+    if (t && s->owner == t->number)
+        return slab_home_own(h, t, s, index);
+    if (t)
+        acre__put(&t->op, (uint64_t)slab_frame(&h->region, s) * (SHARD_FRAME / SHARD_UNIT) << 4 |
+                              SHARD_NOTICE);
+    acre__order();
+    uint64_t old = acre__or(&w->remote, bit);
+    if (old == 0)
+        acre__shard_notify(&h->region, s);
+    acre__order();
+    if (t)
+        acre__put(&t->op, (uint64_t)SHARD_IDLE);
+    return old & bit ? ACRE_EINVALID : 0;
+}
+
+/* ---- a shard as a whole ---- */
+
+/* No bit is set behind the last node. */
+static void slab_trim(const acre_region *r, slab *s)
+{
+    const shard_kind *k = slab_kind(r, s);
+    for (uint32_t i = 0; i < k->words; i++) {
+        acre__put(&s->word[i].free, s->word[i].free & slab_mask(k, i));
+        if (acre__peek(&s->word[i].remote) & ~slab_mask(k, i))
+            acre__and(&s->word[i].remote, slab_mask(k, i));
+    }
+}
+
+/* What is derived of it, from its rings. */
+void acre__shard_rebuild(const acre_region *r, shard *t)
+{
+    for (uint32_t i = 0; i <= shard_root_of(r)->classes; i++) {
+        acre__put(&t->class[i].word, SHARD_NONE);
+        t->class[i].list = t->class[i].slabs = t->class[i].asked = 0;
+    }
+    for (uint32_t i = 0; i < SHARD_RINGS; i++)
+        for (slab *s = NULL; (s = ring_next(r, t, s, i));) {
+            slab_trim(r, s);
+            s->listed = 0;
+            t->class[s->class].slabs++;
+            if (slab_any_free(r, s))
+                slab_list(r, &t->class[s->class], s);
+        }
+    acre__shard_collect_all(r, t);
+}
+
+/* The entries of a magazine go home, last first: each is in `free` before it is no entry any more, and
+ * until then its bit dominates (shard_thread.c). */
+static void shard_empty(acre_heap *h, shard *t, shard_class *c)
+{
+    while (c->count) {
+        uint32_t unit = c->entry[c->count - 1];
+        shard_place at = shard_find(&h->region, shard_node(&h->region, unit));
+        if (at.slab->owner == t->number) {
+            slab_word *w = &at.slab->word[at.index / 64];
+            acre__put(&w->free, w->free | (uint64_t)1 << at.index % 64);
+            acre__order();
+            acre__put(&c->count, c->count - 1);
+            slab_offer(&h->region, c, at.slab);
+        } else
+            acre__shard_send(h, t, c, at);
+    }
+}
+
+size_t acre__shard_drain(acre_heap *h, shard *t)
+{
+    acre_region *r = &h->region;
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < shard_root_of(r)->classes; i++)
+        shard_empty(h, t, &t->class[i]);
+    acre__shard_collect_all(r, t);
+    for (uint32_t i = 0; i < shard_root_of(r)->classes; i++)
+        slab_stop(r, &t->class[i]);
+    for (uint32_t i = 0; i < SHARD_RINGS; i++)
+        for (slab *s = ring_next(r, t, NULL, i), *next; s; s = next) {
+            next = ring_next(r, t, s, i);
+            if (slab_whole(r, s))
+                bytes += slab_end(r, t, s);
+            acre_commit(r);
+        }
+    return bytes;
+}
