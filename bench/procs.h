@@ -24,6 +24,9 @@ const acre_procs_pattern *acre_procs_pattern_find(const char *name); /* NULL: un
 /* Not among those: each worker replays the plan's image, over and over, whole passes only. */
 const acre_procs_pattern *acre_procs_pattern_trace(void);
 const char *acre_procs_pattern_name(const acre_procs_pattern *p);
+
+/* 1 to ACRE_PROCS_MOST, and an even number where workers work in pairs. */
+bool acre_procs_pattern_suits(const acre_procs_pattern *p, uint64_t workers);
 const char *acre_procs_pattern_summary(const acre_procs_pattern *p);
 
 typedef struct acre_procs_plan {

@@ -264,6 +264,11 @@ const acre_procs_pattern *acre_procs_pattern_find(const char *name)
     return NULL;
 }
 
+bool acre_procs_pattern_suits(const acre_procs_pattern *p, uint64_t workers)
+{
+    return workers >= 1 && workers <= ACRE_PROCS_MOST && !(p->flags & PROCS_PAIRS && workers % 2);
+}
+
 const char *acre_procs_pattern_name(const acre_procs_pattern *p)
 {
     return p->name;

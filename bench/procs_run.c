@@ -215,7 +215,7 @@ static int run_all(procs_run *r, acre_procs_result *out)
 static int run_sensible(const acre_contender *c, const acre_procs_plan *p)
 {
     uint64_t n = (uint64_t)p->processes * p->threads;
-    if (n < 1 || n > ACRE_PROCS_MOST || (p->pattern->flags & PROCS_PAIRS && n % 2))
+    if (!acre_procs_pattern_suits(p->pattern, n))
         return EINVAL;
     if (c->family == ACRE_FAMILY_REFERENCE)
         return ENOSPC;

@@ -123,6 +123,17 @@ static int procs_one(procs_args *a, const char *spec, const char *pattern, uint3
 }
 
 /* "1,2,4" */
+/* Of all patterns those are left out, with a word, that so many workers cannot work in. */
+static bool procs_skips(const procs_args *a, const char *pattern, unsigned long processes)
+{
+    unsigned long workers = processes * (unsigned long)a->threads;
+    if (strcmp(a->patterns, "all") || workers > ACRE_PROCS_MOST ||
+        acre_procs_pattern_suits(acre_procs_pattern_find(pattern), workers))
+        return false;
+    fprintf(stderr, "acre: %s: left out with %lu: its workers work in pairs\n", pattern, workers);
+    return true;
+}
+
 static int procs_counts(procs_args *a, const char *spec, const char *pattern)
 {
     const char *at = a->procs;
@@ -132,7 +143,7 @@ static int procs_counts(procs_args *a, const char *spec, const char *pattern)
         if (end == at || (*end && *end != ',') || n < 1 || n > ACRE_PROCS_MOST)
             return cli_fail("option --procs: '%s' is not a list of numbers from 1 to %d", a->procs,
                             ACRE_PROCS_MOST);
-        e = procs_one(a, spec, pattern, (uint32_t)n);
+        e = procs_skips(a, pattern, n) ? 0 : procs_one(a, spec, pattern, (uint32_t)n);
         if (e)
             return e;
         at = *end ? end + 1 : end;
