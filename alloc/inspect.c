@@ -173,9 +173,12 @@ int acre_heap_zero_free(acre_heap *h)
 
 size_t acre_heap_free_empty(acre_heap *h)
 {
-    if (!h->algorithm->free_empty || acre__heap_enter(h) != 0)
+    if (!h->algorithm->free_empty)
         return 0;
-    size_t bytes = h->algorithm->free_empty(&h->region);
+    size_t bytes = h->inner->relieve && !h->read_only ? h->inner->relieve(&h->region) : 0;
+    if (acre__heap_enter(h) != 0)
+        return bytes;
+    bytes += h->algorithm->free_empty(&h->region);
     acre__heap_leave(h);
     return bytes;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* shard_check.c: looking at a sharded heap, with the heap's lock held: walk, statistics, check of S1…S7, and
+/* shard_check.c: looking at a sharded heap, with the heap's lock held: walk, statistics, check of S1…S6, and
  * what a recovery of the house derives anew.  Reads nothing outside the region, whatever it holds.
  *
  * Threads go on allocating meanwhile.  What is seen of the house is of one moment, as nobody else can be in
- * it; nodes are seen one after the other.  S6 is asked only of shards that nobody holds. */
+ * it; nodes are seen one after the other.  S5 is asked only of shards that nobody holds. */
 #include "alloc/shard_heap.h"
 
 #include <string.h>
@@ -359,8 +359,8 @@ static int shard_check_direct(shard_found *f)
     const shard_root *o = shard_root_of(f->r);
     for (uint32_t i = 0; i < o->classes; i++)
         if (o->direct[i] != f->direct[i])
-            return shard_fault(f, "S7", SHARD_AT);
-    return f->taken == o->taken ? 0 : shard_fault(f, "S7", SHARD_AT);
+            return shard_fault(f, "S6", SHARD_AT);
+    return f->taken == o->taken ? 0 : shard_fault(f, "S6", SHARD_AT);
 }
 
 static int shard_check_all(shard_found *f)

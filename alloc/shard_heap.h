@@ -46,8 +46,8 @@
  * S4  a slab's class is the map's, its owner a shard in whose ring of its place it is, once; rings are
  *     linked both ways; no bit is set from `nodes` up, none in both `free` and `remote`
  * S5  an entry of a magazine is a node of its class, in no other magazine, whose bit is in neither
- * S6  of a shard that nobody holds: lists hold exactly the slabs that do not serve and have free nodes
- * S7  root's direct is the number of blocks of the house that a node of the class could be
+ * S6  root's direct is the number of blocks of the house that a node of the class could be; taken, the
+ *     units of those that are no user's
  *
  * Killed in the middle.  In the house: the journal, as in rbtree_best_fit; noted are the map's start bytes,
  * the rings, shard_at.  Of a shard count, entries, `free`, `remote` are the truth; words that serve and lists

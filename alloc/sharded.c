@@ -47,7 +47,7 @@ static void *shard_borrow(acre_heap *h, shard *t, uint32_t class)
 }
 
 /* Threads that are gone may have left nodes whose slabs are wholly free. */
-static bool shard_relieve(acre_heap *h, const shard *t)
+static size_t shard_relieve(acre_heap *h, const shard *t)
 {
     size_t bytes = 0;
     for (uint32_t i = 0; shard_numbered(&h->region, i); i++) {
@@ -60,7 +60,7 @@ static bool shard_relieve(acre_heap *h, const shard *t)
         }
         acre__shard_release(h, u);
     }
-    return bytes != 0;
+    return bytes;
 }
 
 static void *shard_take_house(acre_heap *h, const shard *t, size_t size)
@@ -245,17 +245,19 @@ static size_t shard_shrink(acre_region *r, size_t size)
     return acre__rbtree_best_fit.shrink(r, size);
 }
 
-/* This thread's own, and between two holds of the lock those of threads that are gone. */
+/* This thread's own. */
 static size_t shard_free_empty(acre_region *r)
 {
     acre_heap *h = (acre_heap *)r;
     shard *t = acre__shard_mine(h);
-    size_t bytes = t ? acre__shard_drain(h, t) : 0;
-    if (!h->lock)
-        return bytes;
-    acre__heap_leave(h);
-    bytes += shard_relieve(h, t);
-    return acre__heap_enter(h) == 0 ? bytes : bytes;
+    return t ? acre__shard_drain(h, t) : 0;
+}
+
+/* Those of threads that are gone. */
+static size_t shard_relieve_region(acre_region *r)
+{
+    acre_heap *h = (acre_heap *)r;
+    return h->lock ? shard_relieve(h, acre__shard_mine(h)) : 0;
 }
 
 extern const acre_algorithm acre__sharded;
@@ -277,6 +279,7 @@ const acre_algorithm acre__sharded = {
     .from = acre__shard_from,
     .detach = acre__shard_detach,
     .settle = acre__shard_settle,
+    .relieve = shard_relieve_region,
     .alloc = acre__shard_direct,
     .free = shard_free,
     .sound = acre__shard_sound,

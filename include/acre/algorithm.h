@@ -9,7 +9,7 @@
  *
  * The layer above (alloc/heap.c) guarantees: size > 0 and at most ACRE_SIZE_MAX; align a power
  * of two >= ACRE_ALIGN_MIN; p is 16-aligned and can be read, though it may lie behind the region's
- * end; and, unless ACRE_CONCURRENT is set, one call at a time over all processes.  It does what every algorithm would repeat:
+ * end; and, but for take, give, into and from where ACRE_CONCURRENT is set, one call at a time over all processes.  It does what every algorithm would repeat:
  * zero and impossible sizes, the lock, the journal's commit and roll back, copying realloc, bulk
  * calls.
  *
@@ -214,6 +214,8 @@ struct acre_algorithm {
     void (*detach)(acre_region *r);
     /* Finish what threads that are dead have left, before the heap is looked at. */
     void (*settle)(acre_region *r);
+    /* Without the lock, in front of free_empty(): give back what threads that are gone have kept.  Bytes. */
+    size_t (*relieve)(acre_region *r);
     /* Carry out the command in place: the block's (maybe new) start, or NULL. */
     void *(*resize)(acre_region *r, void *p, acre_resize_command *c);
     /* The region is now `size` bytes, larger than before.  0 or ACRE_ETOOBIG. */
