@@ -202,7 +202,7 @@ crash-variant: $B/crash
 	@$B/crash $(if $(QUICK),--quick) $(if $(A),-a $(A)) --json build/crash.json $(ARGS)
 
 # The programs that tests/bugs.def names.
-BUG_TESTS := $(shell awk -F'|' '!/^\#/ {split($$4, t, " "); print t[1]}' tests/bugs.def | sort -u)
+BUG_TESTS := $(shell awk -F'|' '!/^#/ {split($$4, t, " "); print t[1]}' tests/bugs.def | sort -u)
 bugs:  ## seed bugs, each of which its test must catch: build/bugs.json (N='7 12')
 	@tools/install-packages.sh $(PACKAGES_TEST)
 	@$(MAKE) --no-print-directory VARIANT=bugs bugs-variant

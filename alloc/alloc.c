@@ -124,7 +124,7 @@ size_t acre_usable_size(acre_heap *h, const void *p)
 }
 
 /* Grow in place to at least size, or shrink to it; false leaves the block as it is. */
-static bool realloc_in_place(acre_heap *h, void *p, size_t size, size_t usable)
+static bool realloc_locked(acre_heap *h, void *p, size_t size, size_t usable)
 {
     acre_resize_command c = {.flags = ACRE_FORWARDS, .limit = size, .preferred = size};
     if (size <= usable)
@@ -134,6 +134,12 @@ static bool realloc_in_place(acre_heap *h, void *p, size_t size, size_t usable)
     bool done = h->algorithm->resize(&h->region, p, &c) != NULL;
     acre__heap_leave(h);
     return done || size <= usable;
+}
+
+static bool realloc_in_place(acre_heap *h, void *p, size_t size, size_t usable)
+{
+    int e = acre__heap_own(h) ? h->inner->keeps(&h->region, p, usable, size) : EAGAIN;
+    return e == EAGAIN ? realloc_locked(h, p, size, usable) : e == 0;
 }
 
 /* The copy is made outside the lock.  Killed before the free: the old block is leaked. */
@@ -157,7 +163,7 @@ static void *realloc_backwards(acre_heap *h, void *p, size_t size, size_t usable
     if (!q)
         return NULL;
     memmove(q, p, usable);
-    realloc_in_place(h, q, size, c.received);
+    realloc_locked(h, q, size, c.received);
     return q;
 }
 

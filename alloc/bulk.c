@@ -52,10 +52,26 @@ static bool bulk_too_large(size_t n, const size_t *sizes, size_t size)
     return false;
 }
 
+/* An algorithm that needs no lock is as quick one by one. */
+static int bulk_alloc_own(acre_heap *h, size_t n, const size_t *sizes, size_t size, void **out)
+{
+    for (size_t i = 0; i < n; i++) {
+        out[i] = h->take(&h->region, sizes ? sizes[i] : size);
+        if (out[i])
+            continue;
+        for (; i--; out[i] = NULL)
+            h->give(&h->region, out[i]);
+        return ENOMEM;
+    }
+    return 0;
+}
+
 int acre_alloc_many(acre_heap *h, size_t n, const size_t *sizes, size_t size, void **out)
 {
     if (bulk_too_large(n, sizes, size))
         return ENOMEM;
+    if (acre__heap_own(h))
+        return bulk_alloc_own(h, n, sizes, size, out);
     int e = acre__heap_enter(h);
     if (e)
         return e;
@@ -122,9 +138,21 @@ static int bulk_free(acre_heap *h, size_t n, void *const *blocks)
     return error;
 }
 
+static int bulk_free_own(acre_heap *h, size_t n, void *const *blocks)
+{
+    int error = 0;
+    for (size_t i = 0; i < n; i++) {
+        int e = h->give(&h->region, blocks[i]);
+        error = e ? e : error;
+    }
+    return error;
+}
+
 int acre_free_many(acre_heap *h, size_t n, void **blocks)
 {
     int error = 0;
+    if (acre__heap_own(h))
+        return bulk_free_own(h, n, blocks);
     n = bulk_filter(h, n, blocks, &error);
     if (n == 0)
         return error;

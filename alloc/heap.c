@@ -128,13 +128,19 @@ static bool heap_jumps(const acre_heap *h)
                         !acre__heap_guards(h));
 }
 
+static int (*heap_give(const acre_heap *h))(acre_region *, void *)
+{
+    bool unjudged = h->control->checks == ACRE_CHECKS_NONE && h->inner->give_unjudged;
+    return unjudged ? h->inner->give_unjudged : h->inner->give;
+}
+
 /* What acre_alloc() and acre_free() jump to. */
 static void heap_attach_calls(acre_heap *h)
 {
     h->plain = heap_is_plain(h);
     bool jump = heap_jumps(h) && h->inner->take;
     h->take = jump ? h->inner->take : acre__heap_alloc;
-    h->give = jump ? h->inner->give : acre__heap_free;
+    h->give = jump ? heap_give(h) : acre__heap_free;
     h->region.whole = acre__heap_alloc;
     h->region.zeroed = &h->control->zeroed;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* shard_check.c: looking at a sharded heap, with the heap's lock held: walk, statistics, check of S1…S6, and
+/* shard_check.c: looking at a sharded heap, with the heap's lock held: walk, statistics, check of S1…S7, and
  * what a recovery of the house derives anew.  Reads nothing outside the region, whatever it holds.
  *
  * Threads go on allocating meanwhile.  What is seen of the house is of one moment, as nobody else can be in
@@ -17,6 +17,12 @@ static bool shard_inside(const acre_region *r, uint64_t at, uint64_t bytes)
     return at <= r->size && bytes <= r->size - at;
 }
 
+static bool shard_has_chunk(const acre_region *r, uint64_t k)
+{
+    uint64_t at = shard_root_of(r)->chunk[k];
+    return at && at % SHARD_UNIT == 0 && shard_inside(r, at, SHARD_CHUNK_BYTES(k));
+}
+
 /* A rest of a unit may stick to a block. */
 static bool shard_sized(uint64_t total, uint64_t size)
 {
@@ -28,7 +34,7 @@ static bool shard_is_chunk(const shard_root *o, const acre_block *b, bool *sized
 {
     for (uint32_t k = 0; k < SHARD_CHUNKS; k++)
         if (o->chunk[k] == b->offset) {
-            *sized = shard_sized(b->total, (uint64_t)SHARD_CHUNK << k);
+            *sized = shard_sized(b->total, SHARD_CHUNK_BYTES(k));
             return true;
         }
     return false;
@@ -39,17 +45,17 @@ static bool shard_is_shard(const shard_root *o, const acre_block *b, bool *sized
     for (uint32_t i = 0; i < SHARD_SHARDS && o->shard_at[i]; i++)
         if ((uint64_t)o->shard_at[i] * SHARD_UNIT == shard_in_block(b->offset) &&
             b->size >= sizeof(shard)) {
-            *sized = shard_sized(b->total, SHARD_BYTES(o->classes));
+            *sized = shard_sized(b->total, SHARD_BYTES(o->classes, o->bins));
             return true;
         }
     return false;
 }
 
-static shard_block shard_kind_of_slab(const acre_region *r, const acre_block *b, uint32_t byte)
+static shard_block shard_kind_of_slab(const acre_region *r, const acre_block *b, uint32_t entry)
 {
     const shard_root *o = shard_root_of(r);
-    uint32_t class = byte - SHARD_START;
-    if (class >= o->classes)
+    uint32_t class = map_class(entry);
+    if (class >= o->classes || entry != SHARD_CLASS_AT(class))
         return SHARD_WRONG;
     const shard_kind *k = &o->kind[class];
     uint64_t size = (uint64_t)k->frames * SHARD_FRAME - RB_HEADER;
@@ -69,28 +75,41 @@ static shard_block shard_block_of(const acre_region *r, const acre_block *b)
         return SHARD_DIRECT;
     if (shard_is_chunk(o, b, &sized) || shard_is_shard(o, b, &sized))
         return sized ? SHARD_RESERVED : SHARD_WRONG;
-    uint8_t byte = b->offset % SHARD_FRAME ? 0 : acre__shard_map_byte(r, b->offset / SHARD_FRAME);
-    return byte < SHARD_START ? SHARD_DIRECT : shard_kind_of_slab(r, b, byte);
+    uint32_t entry =
+        b->offset % SHARD_FRAME ? 0 : acre__shard_map_entry(r, b->offset / SHARD_FRAME);
+    return map_is_start(entry) ? shard_kind_of_slab(r, b, entry) : SHARD_DIRECT;
+}
+
+/* Of the slab that starts there. */
+static uint32_t shard_class_at(const acre_region *r, uint64_t offset)
+{
+    return map_class(acre__shard_map_entry(r, offset / SHARD_FRAME));
 }
 
 static bool shard_sane(const acre_region *r)
 {
     const shard_root *o = shard_root_of(r);
     return r->size >= SHARD_MIN_SIZE && o->classes <= SHARD_CLASSES && o->flat <= SHARD_FLAT &&
-           shard_inside(r, SHARD_AT, sizeof *o + o->flat) &&
+           (o->bins == 0 || o->bins == SHELF_BINS) &&
+           shard_inside(r, SHARD_AT, SHARD_ROOT_BYTES(o->flat)) &&
            acre__shard_checksum(o) == o->checksum && !o->none.free && !o->none.remote;
 }
 
-/* A distance leads to a frame of the region, and no frame behind its end has one. */
+/* shard_give() follows the flat map without looking. */
+static bool shard_entry_sane(const shard_root *o, uint32_t frame, uint32_t entry)
+{
+    uint32_t class = map_class(entry), distance = map_distance(entry);
+    return !entry || (class < o->classes && map_class_at(entry) == SHARD_CLASS_AT(class) &&
+                      distance < o->kind[class].frames && distance <= frame);
+}
+
 static bool shard_map_sound(const acre_region *r)
 {
     const shard_root *o = shard_root_of(r);
     uint64_t frames = (r->size + SHARD_FRAME - 1) / SHARD_FRAME;
-    for (uint32_t i = 0; i < SHARD_START && i < o->flat; i++)
-        if (acre__peek(&o->flat_map[i]) < SHARD_START && acre__peek(&o->flat_map[i]) > i)
-            return false;
-    for (uint64_t i = frames; i < o->flat; i++)
-        if (acre__peek(&o->flat_map[i]))
+    for (uint32_t i = 0; i < o->flat; i++)
+        if (!shard_entry_sane(o, i, acre__peek(&o->flat_map[i])) ||
+            (i >= frames && acre__peek(&o->flat_map[i])))
             return false;
     return true;
 }
@@ -119,7 +138,7 @@ static void shard_cached(const acre_region *r, const slab *s, const shard_kind *
     for (uint32_t i = 0; (t = shard_numbered(r, i)); i++) {
         const shard_class *c = &t->class[class];
         uint32_t n = acre__peek(&c->count);
-        for (uint32_t e = 0; e < n && e < SHARD_ENTRIES; e++) {
+        for (uint32_t e = 1; e <= n && e <= SHARD_ENTRIES; e++) {
             uint32_t d = acre__peek(&c->entry[e]) - first, index = d / step;
             if (d % step == 0 && index < k->nodes)
                 bits[index / 64] |= (uint64_t)1 << index % 64;
@@ -143,15 +162,22 @@ static int shard_walk_slab(const shard_walk *w, const acre_block *b, uint32_t cl
     return 0;
 }
 
+/* What stands on a shelf is nobody's. */
+static int shard_walk_direct(const shard_walk *w, const acre_block *b)
+{
+    acre_block seen = *b;
+    seen.used &= !acre__shelf_has(w->r, w->r->base + b->offset, b->total / RB_UNIT);
+    return w->visit(w->arg, &seen);
+}
+
 static int shard_walk_block(void *arg, const acre_block *b)
 {
     const shard_walk *w = arg;
     shard_block kind = shard_block_of(w->r, b);
     if (kind == SHARD_SLAB)
-        return shard_walk_slab(w, b,
-                               acre__shard_map_byte(w->r, b->offset / SHARD_FRAME) - SHARD_START);
+        return shard_walk_slab(w, b, shard_class_at(w->r, b->offset));
     if (kind == SHARD_DIRECT)
-        return w->visit(w->arg, b);
+        return shard_walk_direct(w, b);
     return kind == SHARD_WRONG ? ACRE_ECORRUPT : 0;
 }
 
@@ -169,10 +195,9 @@ typedef struct shard_sum {
 static int shard_sum_block(void *arg, const acre_block *b)
 {
     shard_sum *sum = arg;
-    uint32_t class = acre__shard_map_byte(sum->r, b->offset / SHARD_FRAME) - (uint32_t)SHARD_START;
     if (!b->used || shard_block_of(sum->r, b) != SHARD_SLAB)
         return 0;
-    const shard_kind *k = &shard_root_of(sum->r)->kind[class];
+    const shard_kind *k = &shard_root_of(sum->r)->kind[shard_class_at(sum->r, b->offset)];
     const slab *s = slab_at(sum->r, (uint32_t)(b->offset / SHARD_FRAME));
     for (uint32_t i = 0; i < k->words; i++) {
         uint64_t free = acre__peek(&s->word[i].free) | acre__peek(&s->word[i].remote);
@@ -180,6 +205,16 @@ static int shard_sum_block(void *arg, const acre_block *b)
     }
     sum->nodes += (uint64_t)k->nodes * k->bytes;
     return 0;
+}
+
+static uint64_t shard_shelved(const acre_region *r, const shard *t)
+{
+    const shelf_bin *b = shelf_of(r, t);
+    uint64_t units = 0;
+    for (uint32_t i = 0; i < shard_root_of(r)->bins; i++)
+        for (uint32_t n = 0; n < acre__peek(&b[i].count) && n < SHELF_ROOM; n++)
+            units += acre__peek(&b[i].units[n]);
+    return units * RB_UNIT;
 }
 
 /* O(blocks): no thread counts for others.  root, map, shards, and of slabs what is not nodes, is
@@ -192,9 +227,11 @@ void acre__shard_stats(const acre_region *r, acre_stats *s)
     acre__rbtree_best_fit.stats(r, s);
     if (!shard_sane(r) || acre__rbtree_best_fit.walk(r, shard_sum_block, &sum) != 0)
         return;
-    for (uint32_t i = 0; (t = shard_numbered(r, i)); i++)
+    for (uint32_t i = 0; (t = shard_numbered(r, i)); i++) {
         for (uint32_t c = 0; c < o->classes; c++)
             sum.free += (uint64_t)acre__peek(&t->class[c].count) * o->kind[c].bytes;
+        sum.free += shard_shelved(r, t);
+    }
     s->free_bytes += sum.free;
     s->overhead += o->taken * SHARD_UNIT - sum.nodes;
 }
@@ -260,13 +297,13 @@ static int shard_check_slab(shard_found *f, const acre_block *b)
 {
     const shard_root *o = shard_root_of(f->r);
     uint32_t frame = (uint32_t)(b->offset / SHARD_FRAME);
-    uint32_t class = acre__shard_map_byte(f->r, frame) - (uint32_t)SHARD_START;
+    uint32_t class = shard_class_at(f->r, b->offset);
     const slab *s = slab_at(f->r, frame);
     const shard *t = shard_numbered(f->r, s->owner);
     if (s->class != class || !t || t->number != s->owner || !shard_in_ring(f->r, t, frame))
         return shard_fault(f, "S4", b->offset);
     for (uint32_t i = 1; i < o->kind[class].frames; i++, f->behind++)
-        if (acre__shard_map_byte(f->r, frame + i) != i)
+        if (acre__shard_map_entry(f->r, frame + i) != SHARD_CLASS_AT(class) + i)
             return shard_fault(f, "S3", b->offset);
     f->starts++;
     return shard_check_words(f, s, &o->kind[class], t, b->offset);
@@ -287,30 +324,30 @@ static int shard_check_block(void *arg, const acre_block *b)
         f->shards += shard_is_shard(o, b, &sized);
     }
     if (kind == SHARD_DIRECT && b->used && b->size < o->largest + SHARD_UNIT)
-        f->direct[o->class_of[b->size / SHARD_UNIT]]++;
+        f->direct[map_class(o->class_of[b->size / SHARD_UNIT])]++;
     return kind == SHARD_SLAB ? shard_check_slab(f, b) : 0;
 }
 
-static void shard_count_bytes(const uint8_t *at, uint64_t n, uint64_t *starts, uint64_t *behind)
+static void shard_count_entries(const uint16_t *at, uint64_t n, uint64_t *starts, uint64_t *behind)
 {
     for (uint64_t i = 0; i < n; i++) {
-        *starts += at[i] >= SHARD_START;
-        *behind += at[i] && at[i] < SHARD_START;
+        *starts += map_is_start(at[i]);
+        *behind += map_distance(at[i]) != 0;
     }
 }
 
-/* All bytes of the map that are not 0 belong to slabs that were met; all chunks and shards were. */
+/* All entries of the map that are not 0 belong to slabs that were met; all chunks and shards were. */
 static int shard_check_tables(shard_found *f)
 {
     const shard_root *o = shard_root_of(f->r);
     uint64_t starts = 0, behind = 0;
     uint32_t chunks = 0, shards = 0;
-    shard_count_bytes(o->flat_map, o->flat, &starts, &behind);
+    shard_count_entries(o->flat_map, o->flat, &starts, &behind);
     for (uint32_t k = 0; k < SHARD_CHUNKS; k++) {
         chunks += o->chunk[k] != 0;
-        if (o->chunk[k] && shard_inside(f->r, o->chunk[k], (uint64_t)SHARD_CHUNK << k))
-            shard_count_bytes((uint8_t *)f->r->base + o->chunk[k], (uint64_t)SHARD_CHUNK << k,
-                              &starts, &behind);
+        if (shard_has_chunk(f->r, k))
+            shard_count_entries((uint16_t *)(void *)(f->r->base + o->chunk[k]),
+                                (uint64_t)SHARD_CHUNK << k, &starts, &behind);
     }
     for (uint32_t i = 0; i < SHARD_SHARDS; i++)
         if (o->shard_at[i] && (shards++ != i || !shard_numbered(f->r, i)))
@@ -320,7 +357,28 @@ static int shard_check_tables(shard_found *f)
     return starts == f->starts && behind == f->behind ? 0 : shard_fault(f, "S3", SHARD_AT);
 }
 
-/* S4, S5 of a shard that nobody holds. */
+static bool shard_shelf_entry_sound(const acre_region *r, const shelf_bin *b, uint32_t bin, uint32_t n)
+{
+    const char *p = r->base + (uint64_t)b->unit[n] * RB_UNIT;
+    if (shelf_bin_of(b->units[n]) != bin || acre__rb_live(r, p) != b->units[n])
+        return false;
+    for (uint32_t i = 0; i < n; i++)
+        if (b->unit[i] == b->unit[n])
+            return false;
+    return true;
+}
+
+static int shard_check_shelf(shard_found *f, const shard *t)
+{
+    const shelf_bin *b = shelf_of(f->r, t);
+    for (uint32_t i = 0; i < shard_root_of(f->r)->bins; i++)
+        for (uint32_t n = 0; n < b[i].count; n++)
+            if (n == SHELF_ROOM || !shard_shelf_entry_sound(f->r, &b[i], i, n))
+                return shard_fault(f, "S6", (uint64_t)((const char *)t - f->r->base));
+    return 0;
+}
+
+/* S4, S5, S6 of a shard that nobody holds. */
 static int shard_check_shard(shard_found *f, const shard *t)
 {
     const shard_root *o = shard_root_of(f->r);
@@ -333,13 +391,13 @@ static int shard_check_shard(shard_found *f, const shard *t)
         const shard_class *c = &t->class[i];
         if (c->count > SHARD_ENTRIES)
             return shard_fault(f, "S5", at);
-        for (uint32_t e = 0; e < c->count; e++) {
+        for (uint32_t e = 1; e <= c->count; e++) {
             shard_place p = shard_find(f->r, shard_node(f->r, c->entry[e]));
-            if (!p.slab || p.slab->class != i || !p.start)
+            if (!p.slab || p.class != i || !p.start)
                 return shard_fault(f, "S5", at);
         }
     }
-    return 0;
+    return shard_check_shelf(f, t);
 }
 
 static int shard_check_shards(shard_found *f)
@@ -359,8 +417,8 @@ static int shard_check_direct(shard_found *f)
     const shard_root *o = shard_root_of(f->r);
     for (uint32_t i = 0; i < o->classes; i++)
         if (o->direct[i] != f->direct[i])
-            return shard_fault(f, "S6", SHARD_AT);
-    return f->taken == o->taken ? 0 : shard_fault(f, "S6", SHARD_AT);
+            return shard_fault(f, "S7", SHARD_AT);
+    return f->taken == o->taken ? 0 : shard_fault(f, "S7", SHARD_AT);
 }
 
 static int shard_check_all(shard_found *f)
@@ -395,30 +453,30 @@ static int shard_recover_block(void *arg, const acre_block *b)
     if (kind == SHARD_WRONG)
         return ACRE_ECORRUPT;
     if (kind == SHARD_DIRECT && b->used && b->size < o->largest + SHARD_UNIT)
-        o->direct[o->class_of[b->size / SHARD_UNIT]]++;
+        o->direct[map_class(o->class_of[b->size / SHARD_UNIT])]++;
     o->taken += kind == SHARD_DIRECT ? 0 : b->total / RB_UNIT;
     if (kind != SHARD_SLAB)
         return 0;
     uint32_t frame = (uint32_t)(b->offset / SHARD_FRAME);
-    const shard_kind *k = &o->kind[acre__shard_map_byte(r, frame) - SHARD_START];
-    for (uint32_t i = 1; i < k->frames; i++)
-        if (acre__shard_map_byte(r, frame + i) != i && shard_map(r, frame + i))
-            acre__put(shard_map(r, frame + i), (uint8_t)i);
+    uint32_t start = acre__shard_map_entry(r, frame);
+    for (uint32_t i = 1; i < o->kind[map_class(start)].frames; i++)
+        if (acre__shard_map_entry(r, frame + i) != start + i && shard_map(r, frame + i))
+            acre__put(shard_map(r, frame + i), (uint16_t)(start + i));
     return 0;
 }
 
-/* Distances that no slab has: of one whose birth or end was undone or half done.  A start stands in front
- * of each that is right. */
-static void shard_recover_bytes(const acre_region *r, uint64_t first, uint64_t n)
+/* Entries behind a start that no slab has: of one whose birth or end was undone or half done. */
+static void shard_recover_entries(const acre_region *r, uint64_t first, uint64_t n)
 {
     for (uint64_t f = first; f < first + n; f++) {
-        uint8_t byte = acre__shard_map_byte(r, f), start;
-        if (!byte || byte >= SHARD_START)
+        uint32_t entry = acre__shard_map_entry(r, f), distance = map_distance(entry);
+        if (!distance)
             continue;
-        start = byte <= f ? acre__shard_map_byte(r, f - byte) : 0;
-        uint32_t class = start - (uint32_t)SHARD_START;
-        if (class >= shard_root_of(r)->classes || byte >= shard_root_of(r)->kind[class].frames)
-            acre__put(shard_map(r, f), (uint8_t)0);
+        uint32_t start = distance <= f ? acre__shard_map_entry(r, f - distance) : 0;
+        uint32_t class = map_class(start);
+        if (start != map_class_at(entry) || class >= shard_root_of(r)->classes ||
+            distance >= shard_root_of(r)->kind[class].frames)
+            acre__put(shard_map(r, f), (uint16_t)0);
     }
 }
 
@@ -432,9 +490,9 @@ void acre__shard_recover(acre_region *r)
         return;
     o->taken = 0;
     memset(o->direct, 0, sizeof o->direct);
-    shard_recover_bytes(r, 0, o->flat);
+    shard_recover_entries(r, 0, o->flat);
     for (uint64_t k = 0; k < SHARD_CHUNKS; k++)
-        if (o->chunk[k] && shard_inside(r, o->chunk[k], (uint64_t)SHARD_CHUNK << k))
-            shard_recover_bytes(r, o->flat + shard_chunk_first(k), (uint64_t)SHARD_CHUNK << k);
+        if (shard_has_chunk(r, k))
+            shard_recover_entries(r, o->flat + shard_chunk_first(k), (uint64_t)SHARD_CHUNK << k);
     acre__rbtree_best_fit.walk(r, shard_recover_block, r);
 }

@@ -8,10 +8,10 @@
  *   +---------+--------+----------+-------+--------+-------+---------+------ - - -+
  *
  *   shard: one for each thread that uses the heap, in whichever process
- *   +------+--------------+--------------+---------------------------------------+
- *   | cell | record: what | hints, rings | for each class: count │ word │ entries |
- *   |      | is under way |              |  («magazine»)                          |
- *   +------+--------------+--------------+---------------------------------------+
+ *   +------+--------------+--------------+----------------------------------------+-------------------+
+ *   | cell | record: what | hints, rings | for each class: count │ word │ entries | shelf: large       |
+ *   |      | is under way |              |  («magazine»)                          | blocks, by size    |
+ *   +------+--------------+--------------+----------------------------------------+-------------------+
  *
  *   slab: equal nodes without headers, at a multiple of SHARD_FRAME from base; belongs to one shard
  *   +-------+-------+------+------+---------------------+--------+--------+ - - +------+
@@ -27,6 +27,9 @@
  *             word with free nodes, of another slab, of a new slab
  *   free:     an entry more; else, the magazine being full, home: the node's bit in `free` of a slab of
  *             one's own, in `remote` of another's
+ *
+ * Of the blocks of the house that are larger than every class a thread keeps some that it freed on its
+ * shelf, where it finds them again without the lock.  To the house they are used blocks.
  *
  * So a node moves by one store or one atomic operation and is at each instruction in one place: a magazine,
  * `free`, `remote`, its user's hands.  There is nothing to repair, however a thread ends.
@@ -46,11 +49,12 @@
  * S4  a slab's class is the map's, its owner a shard in whose ring of its place it is, once; rings are
  *     linked both ways; no bit is set from `nodes` up, none in both `free` and `remote`
  * S5  an entry of a magazine is a node of its class, in no other magazine, whose bit is in neither
- * S6  root's direct is the number of blocks of the house that a node of the class could be; taken, the
+ * S6  what stands on a shelf is a used block of the house of that size, in its size's bin, on no other shelf
+ * S7  root's direct is the number of blocks of the house that a node of the class could be; taken, the
  *     units of those that are no user's
  *
  * Killed in the middle.  In the house: the journal, as in rbtree_best_fit; noted are the map's start bytes,
- * the rings, shard_at.  Of a shard count, entries, `free`, `remote` are the truth; words that serve and lists
+ * the rings, shard_at.  Of a shard counts, entries, `free`, `remote` are the truth; words that serve and lists
  * are derived, and whoever takes the shard next builds them anew.  Where more than one store belongs
  * together (a user's slot; a hint that must follow) the record tells what was under way, see
  * shard_publish.c and shard_thread.c.
@@ -65,23 +69,31 @@
 enum {
     SHARD_FRAME = 1024,
     SHARD_UNIT = ACRE_ALIGN_MIN,
-    SHARD_START = 0x80,
     SHARD_MOST = 1024,       /* bytes of the largest class */
     SHARD_CLASSES = 32,      /* and one more, of what is larger */
     SHARD_TINY = 24 * 1024,  /* a heap below this has none: all blocks are the house's */
     SHARD_SMALL = 64 * 1024, /* and one below this at most */
     SHARD_FEW = 8,           /* so many */
-    SHARD_ENTRIES = 24,
+    SHARD_ENTRIES = 21,
     SHARD_WORDS = 4,
     SHARD_RINGS = 64,
     SHARD_SHARDS = 256,
     SHARD_FLAT = 64 * 1024, /* most frames of the map's flat part */
     SHARD_CHUNK = 64, /* frames of the map's first chunk; each further one has twice as many */
+    SHARD_CHUNK_LOG = 3, /* its units: 2^3 */
     SHARD_CHUNKS = 20,
     SHARD_FRAMES = SHARD_CHUNK << (SHARD_CHUNKS - 1), /* behind the flat part: 32 GiB */
     SHARD_OFTEN = 200, /* direct blocks after which a shard's class gets a slab that is at most */
     SHARD_PART = 512,  /* 1 / SHARD_PART of the region */
     SHARD_MODEST = 4   /* frames of slabs that may be more if there is use for some */
+};
+
+/* The shelf: 4 bins for each doubling of the size. */
+enum {
+    SHELF_LEAST = 64, /* units, with the header: 2^6 */
+    SHELF_BINS = 24,  /* so up to 64 KiB */
+    SHELF_ROOM = 5,
+    SHELF_PART = 64 /* one holds at most 1 / SHELF_PART of the region */
 };
 
 typedef struct slab_word {
@@ -116,34 +128,51 @@ typedef struct shard_class {
     uint32_t list;  /* frame of the first slab with free nodes */
     uint64_t word;  /* offset of the slab_word that serves, may be 0 free; or of root's `none` */
     uint64_t node;  /* offset of its first node */
-    uint32_t asked; /* blocks that this owner got from the house, up to SHARD_OFTEN */
-    uint32_t entry[SHARD_ENTRIES]; /* nodes, in units from base */
-    uint32_t slabs;                /* a hint: how many there are */
+    uint32_t reciprocal; /* root's constants, where they are needed: on the line of the count */
+    uint16_t bytes, nodes, first;
+    uint16_t asked; /* blocks that this owner got from the house, up to SHARD_OFTEN */
+    uint32_t slabs; /* a hint: how many there are */
+    uint32_t entry[1 + SHARD_ENTRIES]; /* nodes, in units from base; [0]: 0; [count]: the last one freed */
 } shard_class;
 _Static_assert(sizeof(shard_class) == 128, "part of the segment format");
+
+/* A bin of the shelf. */
+typedef struct shelf_bin {
+    uint16_t count;
+    uint16_t units[SHELF_ROOM]; /* of each block, with its header */
+    uint32_t unit[SHELF_ROOM];  /* its payload, in units from base */
+} shelf_bin;
+_Static_assert(sizeof(shelf_bin) == 32, "part of the segment format");
 
 /* What is under way: the kind in the low four bits, above them the node or frame, in units from base. */
 enum shard_op { SHARD_IDLE, SHARD_NOTICE, SHARD_SEND, SHARD_SENT, SHARD_INTO, SHARD_FROM };
 
 typedef struct shard {
+    uint32_t full; /* constant, SHARD_ENTRIES: what is no node has no room either, see shard_push() */
+    uint32_t number;
     acre_cell cell;
-    uint8_t unused[64 - sizeof(acre_cell)];
+    uint8_t unused[64 - 8 - sizeof(acre_cell)];
     uint64_t op;
     uint64_t slot; /* of SHARD_INTO and SHARD_FROM: offset in the segment */
-    uint32_t number, unused2;
     uint64_t adopted; /* how often it was taken from a dead thread; a statistic */
-    uint64_t unused3[4];
+    uint64_t shelved; /* units on the shelf; derived */
+    uint64_t unused2[4];
     uint64_t hint; /* others write it */
-    uint64_t unused4[7];
+    uint64_t unused3[7];
     uint32_t ring[SHARD_RINGS]; /* frames; noted */
     shard_class class[];
 } shard;
 _Static_assert(offsetof(shard, class) % 64 == 0, "a magazine is two lines of the cache");
+_Static_assert(offsetof(shard, full) == offsetof(shard_class, count), "see shard_push()");
+
+/* Where class i is in a shard: what tables say instead of i. */
+#define SHARD_CLASS_AT(i) (offsetof(shard, class) + (i) * sizeof(shard_class))
 
 typedef struct shard_root {
     uint64_t checksum; /* of the constants: */
-    uint32_t classes, largest, flat, unused;
-    uint8_t class_of[SHARD_MOST / SHARD_UNIT + 8]; /* by units */
+    uint32_t classes, largest, flat;
+    uint32_t bins; /* of a shelf; 0: there is none */
+    uint16_t class_of[SHARD_MOST / SHARD_UNIT + 8]; /* by units: SHARD_CLASS_AT */
     shard_kind kind[SHARD_CLASSES + 1];
     slab_word none;               /* constant; no node of it is ever free */
     uint64_t taken;               /* units of the house's blocks that are no user's; noted */
@@ -151,20 +180,21 @@ typedef struct shard_root {
     uint32_t direct[SHARD_CLASSES + 8];
     uint32_t shard_at[SHARD_SHARDS]; /* in units from base, 0: there is none; noted, once */
     uint32_t unused2[2];
-    uint8_t flat_map[];
+    uint16_t flat_map[];
 } shard_root;
-_Static_assert(offsetof(shard_root, flat_map) % 16 == 0, "words of the map are aligned");
+_Static_assert(offsetof(shard_root, flat_map) % 4 == 0, "words of the map are aligned");
 
 #define SHARD_AT ((uint64_t)RB_START)
 #define SHARD_NONE (SHARD_AT + offsetof(shard_root, none))
 #define SHARD_REACH ((uint64_t)INT32_MAX * RB_UNIT)
 /* Blocks of the house that are lines of the cache, with their headers: bytes of root's and of a shard's. */
 #define SHARD_LINES(bytes) (((bytes) + RB_HEADER + 63) / 64 * 64 - RB_HEADER)
-#define SHARD_ROOT_BYTES(flat) SHARD_LINES(sizeof(shard_root) + (flat))
-#define SHARD_BYTES(classes)                                                                       \
-    SHARD_LINES(64 - SHARD_UNIT + sizeof(shard) + ((classes) + 1) * sizeof(shard_class))
+#define SHARD_ROOT_BYTES(flat) SHARD_LINES(sizeof(shard_root) + (flat) * sizeof(uint16_t))
+#define SHARD_BYTES(classes, bins)                                                                 \
+    SHARD_LINES(64 - SHARD_UNIT + SHARD_CLASS_AT((classes) + 1) + (bins) * sizeof(shelf_bin))
 #define SHARD_MIN_SIZE                                                                             \
-    ((SHARD_AT + SHARD_ROOT_BYTES(SHARD_UNIT) + SHARD_BYTES(0) + 8 * RB_UNIT + 63) & ~(uint64_t)63)
+    ((SHARD_AT + SHARD_ROOT_BYTES(SHARD_UNIT) + SHARD_BYTES(0, 0) + 8 * RB_UNIT + 63) &            \
+     ~(uint64_t)63)
 /* Words noted in one call, at most: the rb heap's 16 for an aligned block; a chunk of the map, 8; the
  * map's byte, the ring (3), a slab's header and words on their end (4 + 4). */
 enum { SHARD_JOURNAL = 48, SHARD_LINKS = 24 };
@@ -200,7 +230,7 @@ ACRE_INLINE uint64_t slab_mask(const shard_kind *k, uint32_t word)
 static inline shard *shard_numbered(const acre_region *r, uint32_t number)
 {
     const shard_root *o = shard_root_of(r);
-    uint64_t reach = ((const acre_heap *)r)->reach, bytes = SHARD_BYTES(o->classes);
+    uint64_t reach = ((const acre_heap *)r)->reach, bytes = SHARD_BYTES(o->classes, o->bins);
     uint64_t at =
         number < SHARD_SHARDS ? (uint64_t)acre__load(&o->shard_at[number]) * SHARD_UNIT : 0;
     shard *t = (shard *)(r->base + at);
@@ -216,6 +246,11 @@ ACRE_INLINE void *shard_node(const acre_region *r, uint32_t unit)
 
 /* ---- the map ---- */
 
+enum { SHARD_DISTANCES = 16 };
+#define SHARD_CHUNK_BYTES(k) ((uint64_t)SHARD_CHUNK * sizeof(uint16_t) << (k))
+_Static_assert(SHARD_CHUNK_BYTES(0) == RB_UNIT << SHARD_CHUNK_LOG && RB_CRUMB == RB_UNIT,
+               "shard_is_chunk()");
+
 ACRE_INLINE uint64_t shard_chunk_of(uint64_t behind)
 {
     return (63 ^ (uint64_t)__builtin_clzll(behind + SHARD_CHUNK)) - 6;
@@ -226,16 +261,45 @@ ACRE_INLINE uint64_t shard_chunk_first(uint64_t k)
     return ((uint64_t)SHARD_CHUNK << k) - SHARD_CHUNK;
 }
 
-/* Where the map has frame's byte; NULL: nowhere. */
-ACRE_INLINE uint8_t *shard_map(const acre_region *r, uint64_t frame)
+/* Where the map has frame's entry; NULL: nowhere. */
+ACRE_INLINE uint16_t *shard_map(const acre_region *r, uint64_t frame)
 {
     shard_root *o = shard_root_of(r);
     if (__builtin_expect(frame < o->flat, 1))
         return &o->flat_map[frame];
     uint64_t behind = frame - o->flat, k = behind < SHARD_FRAMES ? shard_chunk_of(behind) : 0;
     uint64_t at = behind < SHARD_FRAMES ? acre__peek(&o->chunk[k]) : 0;
-    bool inside = at && at + (SHARD_CHUNK << k) <= ((const acre_heap *)r)->reach;
-    return inside ? (uint8_t *)r->base + at + (behind - shard_chunk_first(k)) : NULL;
+    bool inside =
+        at && at % SHARD_UNIT == 0 && at + SHARD_CHUNK_BYTES(k) <= ((const acre_heap *)r)->reach;
+    return inside ? (uint16_t *)(void *)(r->base + at) + (behind - shard_chunk_first(k)) : NULL;
+}
+
+/* root's flat_map[frame], in one instruction.  Of a live block's frame it does not change. */
+ACRE_INLINE uint32_t shard_flat_entry(const acre_region *r, uint64_t frame)
+{
+    return shard_root_of(r)->flat_map[frame];
+}
+
+/* An entry: where its class is in a shard, and in the low bits the distance to the slab's start, in frames. */
+ACRE_INLINE uint32_t map_distance(uint32_t entry)
+{
+    return entry & (SHARD_DISTANCES - 1);
+}
+
+ACRE_INLINE uint32_t map_class_at(uint32_t entry)
+{
+    return entry & ~(uint32_t)(SHARD_DISTANCES - 1);
+}
+
+ACRE_INLINE bool map_is_start(uint32_t entry)
+{
+    return entry && !map_distance(entry);
+}
+
+/* SHARD_CLASSES or more: there is no such class. */
+ACRE_INLINE uint32_t map_class(uint32_t entry)
+{
+    return (map_class_at(entry) - (uint32_t)SHARD_CLASS_AT(0)) / (uint32_t)sizeof(shard_class);
 }
 
 /* ---- nodes ---- */
@@ -243,24 +307,25 @@ ACRE_INLINE uint8_t *shard_map(const acre_region *r, uint64_t frame)
 typedef struct shard_place {
     slab *slab; /* NULL: into none */
     const shard_kind *kind;
-    uint32_t index;
+    uint32_t class, index;
     bool start; /* of a node */
 } shard_place;
 
 ACRE_INLINE shard_place shard_find(const acre_region *r, const void *p)
 {
+    const shard_root *o = shard_root_of(r);
     uint64_t at = (uint64_t)((const char *)p - r->base), frame = at / SHARD_FRAME;
-    const uint8_t *map = shard_map(r, frame);
-    uint32_t byte = map ? acre__peek(map) : 0;
-    if (__builtin_expect(!byte, 0))
+    const uint16_t *map = shard_map(r, frame);
+    uint32_t entry = map ? acre__peek(map) : 0, class = map_class(entry);
+    if (class >= o->classes || map_distance(entry) > frame)
         return (shard_place){.slab = NULL};
-    slab *s = (slab *)(r->base + (frame - (byte < SHARD_START ? byte : 0)) * SHARD_FRAME);
-    const shard_kind *k = &shard_root_of(r)->kind[s->class % SHARD_CLASSES];
+    slab *s = (slab *)(r->base + (frame - map_distance(entry)) * SHARD_FRAME);
+    const shard_kind *k = &o->kind[class];
     uint32_t d =
         (uint32_t)((const char *)p - (char *)s) - k->first; /* wraps in front of the nodes */
     uint64_t product = (uint64_t)d * k->reciprocal; /* index, and below the point what is over */
     bool start = (uint32_t)product < k->reciprocal && product >> 32 < k->nodes;
-    return (shard_place){s, k, (uint32_t)(product >> 32), start};
+    return (shard_place){s, k, class, (uint32_t)(product >> 32), start};
 }
 
 /* Is it at home? */
@@ -270,13 +335,30 @@ ACRE_INLINE bool shard_free_at(shard_place at)
     return (acre__peek(&w->free) | acre__peek(&w->remote)) >> at.index % 64 & 1;
 }
 
+/* A word that gets a bit was 0 before, or may be a whole one now: the low bits are set, and no others. */
+ACRE_INLINE bool slab_turns(uint64_t old, uint32_t index)
+{
+    uint64_t now = old | (uint64_t)1 << index % 64;
+    return old == 0 || (now & (now + 1)) == 0;
+}
+
 /* ---- threads (shard_thread.c) ---- */
 
-/* This thread's shard; NULL: it has none yet, or another heap's was used last. */
+/* This thread has a shard of this heap, and no other heap's was used last. */
+ACRE_INLINE bool shard_at_hand(const acre_heap *h)
+{
+    return __builtin_expect(acre__self_here()->lease->key == h->serial, 1);
+}
+
+/* Which one it is then. */
+ACRE_INLINE shard *shard_here(void)
+{
+    return acre__self_here()->lease->place;
+}
+
 ACRE_INLINE shard *shard_leased(const acre_heap *h)
 {
-    const acre__lease *l = acre__self_here()->lease;
-    return __builtin_expect(l->key == h->serial, 1) ? l->place : NULL;
+    return shard_at_hand(h) ? shard_here() : NULL;
 }
 
 shard *acre__shard_lease(acre_heap *h); /* the same, or one that it gets; NULL: none is to be had */
@@ -286,12 +368,13 @@ void acre__shard_release(acre_heap *h, shard *t);
 void acre__shard_detach(acre_region *r);
 void acre__shard_settle(acre_region *r);
 shard *acre__shard_new(acre_heap *h); /* in the house; not held */
+void acre__shard_set_constants(shard *t, const shard_root *o);
 
 /* ---- the map (shard_map.c) ---- */
 
-uint8_t acre__shard_map_byte(const acre_region *r,
-                             uint64_t frame); /* of any frame; 0 where none is */
-void acre__shard_map_set(const acre_region *r, uint32_t frame, const shard_kind *k, uint8_t start);
+uint16_t acre__shard_map_entry(const acre_region *r,
+                               uint64_t frame); /* of any frame; 0 where none is */
+void acre__shard_map_set(const acre_region *r, uint32_t frame, const shard_kind *k, uint16_t start);
 bool acre__shard_map_cover(acre_region *r, uint32_t first, uint32_t last);
 
 /* ---- slabs (shard_slab.c).  «In the house»: the heap's lock is held. ---- */
@@ -299,6 +382,8 @@ bool acre__shard_map_cover(acre_region *r, uint32_t first, uint32_t last);
 bool acre__shard_ready(acre_heap *h, shard *t, uint32_t class);        /* a node is at hand */
 void *acre__shard_refill(acre_heap *h, shard *t, uint32_t class);      /* a node, or NULL */
 int acre__shard_home(acre_heap *h, shard *t, slab *s, uint32_t index); /* not into a magazine */
+int acre__shard_put(acre_heap *h, shard *t, shard_place at, const void *p); /* either */
+int acre__shard_came_home(acre_heap *h, shard *t, slab *s); /* a node whose word slab_turns(); 0 */
 void acre__shard_notify(const acre_region *r, const slab *s);
 void acre__shard_rebuild(const acre_region *r, shard *t);
 size_t acre__shard_drain(acre_heap *h, shard *t); /* in the house: all that is free, back to it */
@@ -310,7 +395,37 @@ void acre__shard_offer(const acre_region *r, shard *t, slab *s); /* it may have 
 
 void *acre__shard_direct(acre_region *r, size_t size, size_t align);
 int acre__shard_free_direct(acre_region *r, void *p);
-bool acre__shard_reserved(const acre_region *r, const void *p, size_t usable);
+bool acre__shard_taken(const acre_region *r, const void *p, uint32_t units);
+
+/* ---- large blocks at hand (shard_shelf.c) ---- */
+
+/* Units of a block of so many bytes. */
+ACRE_INLINE uint64_t shelf_units(size_t size)
+{
+    return (size + RB_HEADER + RB_UNIT - 1) / RB_UNIT;
+}
+
+/* SHELF_BINS or more: no shelf has blocks of so many units. */
+ACRE_INLINE uint64_t shelf_bin_of(uint64_t units)
+{
+    if (units < SHELF_LEAST)
+        return UINT64_MAX;
+    uint64_t log = 63 ^ (uint64_t)__builtin_clzll(units);
+    return (log - 6) * 4 + (units >> (log - 2) & 3);
+}
+
+ACRE_INLINE shelf_bin *shelf_of(const acre_region *r, const shard *t)
+{
+    return (shelf_bin *)(uintptr_t)&t->class[shard_root_of(r)->classes + 1];
+}
+
+void *acre__shelf_take(const acre_heap *h, shard *t, size_t size); /* NULL: it has none */
+bool acre__shelf_put(const acre_heap *h, shard *t, void *p, uint32_t units);
+bool acre__shelf_has(const acre_region *r, const void *p, uint64_t units); /* any shelf */
+/* The same, for who may trust that the block says so: quicker. */
+bool acre__shelf_knows(const acre_region *r, const void *p, uint64_t units);
+void acre__shelf_settle(const acre_region *r, shard *t); /* after a death */
+size_t acre__shelf_empty(acre_region *r, shard *t);      /* in the house */
 
 /* ---- more than one store (shard_publish.c) ---- */
 

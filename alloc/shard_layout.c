@@ -54,12 +54,12 @@ static void shard_classes_init(shard_root *o, const uint32_t *size, uint32_t mos
             continue;
         shard_kind_init(&o->kind[o->classes], bytes);
         while (units <= bytes / SHARD_UNIT)
-            o->class_of[units++] = (uint8_t)o->classes;
+            o->class_of[units++] = (uint16_t)SHARD_CLASS_AT(o->classes);
         o->classes++;
         o->largest = bytes;
     }
-    while (units < sizeof o->class_of) /* it never has a slab */
-        o->class_of[units++] = (uint8_t)o->classes;
+    while (units < sizeof o->class_of / sizeof *o->class_of) /* it never has a slab */
+        o->class_of[units++] = (uint16_t)SHARD_CLASS_AT(o->classes);
 }
 
 static uint64_t shard_mix(uint64_t sum, uint64_t value)
@@ -70,8 +70,8 @@ static uint64_t shard_mix(uint64_t sum, uint64_t value)
 
 uint64_t acre__shard_checksum(const shard_root *o)
 {
-    uint64_t sum = shard_mix(shard_mix(o->classes, o->largest), o->flat);
-    for (size_t i = 0; i < sizeof o->class_of; i++)
+    uint64_t sum = shard_mix(shard_mix(o->classes, o->largest), o->flat | (uint64_t)o->bins << 32);
+    for (size_t i = 0; i < sizeof o->class_of / sizeof *o->class_of; i++)
         sum = shard_mix(sum, o->class_of[i]);
     for (uint32_t i = 0; i <= SHARD_CLASSES; i++) {
         const shard_kind *k = &o->kind[i];
@@ -95,8 +95,9 @@ void acre__shard_init(acre_region *r, size_t size, const acre_heap_options *opti
     shard_root *o = acre__rbtree_best_fit.alloc(r, SHARD_ROOT_BYTES(flat), ACRE_ALIGN_MIN);
     if (o != shard_root_of(r))
         __builtin_trap(); /* the first block of an empty heap of min_size is at SHARD_AT */
-    memset(o, 0, sizeof *o + flat);
+    memset(o, 0, sizeof *o + flat * sizeof *o->flat_map);
     o->flat = flat;
+    o->bins = size < SHARD_SMALL ? 0 : SHELF_BINS;
     shard_standard_classes(standard, size);
     shard_classes_init(o, options->class_size[0] ? options->class_size : standard,
                        size < SHARD_TINY    ? 0

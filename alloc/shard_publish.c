@@ -57,7 +57,7 @@ static void slot_put(const acre_heap *h, uint64_t slot, acre_off value)
 
 static void publish_from_magazine(acre_heap *h, shard *t, shard_class *c, uint64_t slot)
 {
-    uint32_t unit = c->entry[c->count - 1];
+    uint32_t unit = c->entry[c->count];
     record_begin(t, SHARD_INTO, unit, slot);
     acre__put(&c->count, c->count - 1);
     acre__order();
@@ -86,7 +86,7 @@ int acre__shard_into(acre_region *r, acre_off *slot, size_t size)
     shard *t = acre__shard_lease(h);
     if (!t || size > o->largest)
         return EAGAIN;
-    uint32_t class = o->class_of[(size + SHARD_UNIT - 1) / SHARD_UNIT];
+    uint32_t class = map_class(o->class_of[(size + SHARD_UNIT - 1) / SHARD_UNIT]);
     if (!acre__shard_ready(h, t, class))
         return EAGAIN;
     uint64_t at = (uint64_t)((char *)slot - h->segment);
@@ -101,7 +101,7 @@ int acre__shard_into(acre_region *r, acre_off *slot, size_t size)
 
 static void magazine_push(shard_class *c, uint32_t unit)
 {
-    c->entry[c->count] = unit;
+    c->entry[c->count + 1] = unit;
     acre__order();
     acre__put(&c->count, c->count + 1);
     acre__order();
@@ -133,14 +133,14 @@ static void record_send(acre_heap *h, shard *t, shard_place at, uint32_t unit, u
 
 void acre__shard_send(acre_heap *h, shard *t, shard_class *c, shard_place at)
 {
-    record_send(h, t, at, c->entry[c->count - 1], 0, c);
+    record_send(h, t, at, c->entry[c->count], 0, c);
 }
 
 /* Room for an entry: the last one goes home.  Killed between the two stores of one's own: its bit
  * dominates, see magazine_settle(). */
 static void magazine_make_room(acre_heap *h, shard *t, shard_class *c)
 {
-    shard_place at = shard_find(&h->region, shard_node(&h->region, c->entry[c->count - 1]));
+    shard_place at = shard_find(&h->region, shard_node(&h->region, c->entry[c->count]));
     if (at.slab->owner != t->number) {
         acre__shard_send(h, t, c, at);
         return;
@@ -165,7 +165,7 @@ int acre__shard_from(acre_region *r, acre_off *slot)
     shard *t = acre__shard_lease(h);
     if (!t)
         return ENOMEM;
-    shard_class *c = &t->class[at.slab->class];
+    shard_class *c = &t->class[at.class];
     if (c->count == SHARD_ENTRIES)
         magazine_make_room(h, t, c);
     retract_into_magazine(h, t, c, unit_of(&h->region, p), (uint64_t)((char *)slot - h->segment));
@@ -182,7 +182,7 @@ static bool magazine_entry_sane(const acre_heap *h, const shard *t, uint32_t uni
     if (at >= h->reach || h->reach - at < SHARD_UNIT)
         return false;
     shard_place p = shard_find(&h->region, h->region.base + at);
-    if (!p.slab || !p.start || p.slab->class != class ||
+    if (!p.slab || !p.start || p.class != class ||
         !acre__slab_sane(&h->region, slab_frame(&h->region, p.slab), p.slab->owner))
         return false;
     return p.slab->owner != t->number || !(p.slab->word[p.index / 64].free >> p.index % 64 & 1);
@@ -192,9 +192,10 @@ static void magazine_settle(acre_heap *h, shard *t, uint32_t class)
 {
     shard_class *c = &t->class[class];
     uint32_t n = c->count < SHARD_ENTRIES ? c->count : SHARD_ENTRIES, kept = 0;
-    for (uint32_t i = 0; i < n; i++)
+    c->entry[0] = 0;
+    for (uint32_t i = 1; i <= n; i++)
         if (magazine_entry_sane(h, t, c->entry[i], class))
-            c->entry[kept++] = c->entry[i];
+            c->entry[++kept] = c->entry[i];
     if (kept != c->count) {
         acre__order();
         acre__put(&c->count, kept);
@@ -203,7 +204,7 @@ static void magazine_settle(acre_heap *h, shard *t, uint32_t class)
 
 static bool magazine_has(const shard_class *c, uint32_t unit)
 {
-    for (uint32_t i = 0; i < c->count; i++)
+    for (uint32_t i = 1; i <= c->count; i++)
         if (c->entry[i] == unit)
             return true;
     return false;
@@ -213,7 +214,7 @@ static bool magazine_has(const shard_class *c, uint32_t unit)
 static void magazine_restore(acre_heap *h, shard *t, uint32_t unit)
 {
     shard_place at = shard_find(&h->region, shard_node(&h->region, unit));
-    shard_class *c = at.slab ? &t->class[at.slab->class] : NULL;
+    shard_class *c = at.slab ? &t->class[at.class] : NULL;
     if (c && at.start && !shard_free_at(at) && !magazine_has(c, unit) && c->count < SHARD_ENTRIES)
         magazine_push(c, unit);
 }
@@ -227,10 +228,10 @@ static void finish_send(acre_heap *h, shard *t, uint32_t unit, uint64_t slot)
     if (!w || (acre__load_full(&t->op) & 15) == SHARD_SENT)
         return; /* arrived, and its slab may be gone */
     if (!there) {
-        shard_class *c = &t->class[at.slab->class];
+        shard_class *c = &t->class[at.class];
         if (slot && *slot_at(h, slot) == offset_of(h, unit))
             slot_put(h, slot, 0);
-        if (c->count && c->entry[c->count - 1] == unit)
+        if (c->count && c->entry[c->count] == unit)
             acre__put(&c->count, c->count - 1);
         acre__order();
         acre__or(&w->remote, bit);

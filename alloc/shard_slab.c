@@ -66,8 +66,8 @@ bool acre__slab_sane(const acre_region *r, uint32_t frame, uint32_t owner)
     if (!frame || at >= reach || reach - at < SHARD_FRAME)
         return false;
     const slab *s = slab_at(r, frame);
-    const uint8_t *map = shard_map(r, frame);
-    if (s->class >= o->classes || !map || acre__peek(map) != (SHARD_START | s->class))
+    const uint16_t *map = shard_map(r, frame);
+    if (s->class >= o->classes || !map || acre__peek(map) != SHARD_CLASS_AT(s->class))
         return false;
     return s->owner == owner && (uint64_t)o->kind[s->class].frames * SHARD_FRAME <= reach - at;
 }
@@ -236,7 +236,7 @@ static slab *slab_make(acre_region *r, shard *t, uint32_t class)
         return NULL;
     }
     slab_lay_out(s, t, class, k);
-    acre__shard_map_set(r, frame, k, (uint8_t)(SHARD_START | class));
+    acre__shard_map_set(r, frame, k, (uint16_t)SHARD_CLASS_AT(class));
     ring_insert(r, t, s);
     shard_root_of(r)->taken += (rb_usable(s) + RB_HEADER) / RB_UNIT;
     return s;
@@ -333,32 +333,31 @@ void *acre__shard_refill(acre_heap *h, shard *t, uint32_t class)
     slab_word *w = (slab_word *)(h->region.base + c->word);
     uint64_t free = w->free, index = (uint32_t)__builtin_ctzll(free);
     acre__put(&w->free, free & (free - 1));
-    return h->region.base + c->node + index * shard_root_of(&h->region)->kind[class].bytes;
+    return h->region.base + c->node + index * c->bytes;
 }
 
 /* A slab that is wholly free goes back if its class has another one with free nodes. */
-static void slab_came_home(acre_heap *h, shard *t, slab *s)
+int acre__shard_came_home(acre_heap *h, shard *t, slab *s)
 {
     const acre_region *r = &h->region;
     shard_class *c = &t->class[s->class];
     slab_offer(r, c, s);
     if (!s->listed || !(s->next || s->back) || !slab_whole(r, s))
-        return;
+        return 0;
     bool held = h->lock && acre__self_busy(acre__self_here());
     if (held || acre__heap_enter(h) != 0)
-        return;
+        return 0;
     slab_end(&h->region, t, s);
     acre__heap_leave(h);
+    return 0;
 }
 
 static int slab_home_own(acre_heap *h, shard *t, slab *s, uint32_t index)
 {
     slab_word *w = &s->word[index / 64];
-    uint64_t old = w->free, now = old | (uint64_t)1 << index % 64;
-    acre__put(&w->free, now);
-    if (old == 0 || now == slab_mask(slab_kind(&h->region, s), index / 64))
-        slab_came_home(h, t, s);
-    return 0;
+    uint64_t old = w->free;
+    acre__put(&w->free, old | (uint64_t)1 << index % 64);
+    return slab_turns(old, index) ? acre__shard_came_home(h, t, s) : 0;
 }
 
 /* The first bit of a word needs a hint; the record is for who has to give it in a dead thread's place. */
@@ -379,6 +378,21 @@ int acre__shard_home(acre_heap *h, shard *t, slab *s, uint32_t index)
     if (t)
         acre__put(&t->op, (uint64_t)SHARD_IDLE);
     return old & bit ? ACRE_EINVALID : 0;
+}
+
+/* Into the magazine; it is full: home.  The last one freed, again, is refused. */
+int acre__shard_put(acre_heap *h, shard *t, shard_place at, const void *p)
+{
+    shard_class *c = &t->class[at.class];
+    uint32_t n = c->count, unit = (uint32_t)((uint64_t)((const char *)p - h->region.base) / SHARD_UNIT);
+    if (n <= SHARD_ENTRIES && c->entry[n] == unit)
+        return ACRE_EINVALID;
+    if (n >= SHARD_ENTRIES)
+        return acre__shard_home(h, t, at.slab, at.index);
+    c->entry[n + 1] = unit;
+    acre__order();
+    acre__put(&c->count, n + 1);
+    return 0;
 }
 
 /* ---- a shard as a whole ---- */
@@ -417,7 +431,7 @@ void acre__shard_rebuild(const acre_region *r, shard *t)
 static void shard_empty(acre_heap *h, shard *t, shard_class *c)
 {
     while (c->count) {
-        uint32_t unit = c->entry[c->count - 1];
+        uint32_t unit = c->entry[c->count];
         shard_place at = shard_find(&h->region, shard_node(&h->region, unit));
         if (at.slab->owner == t->number) {
             slab_word *w = &at.slab->word[at.index / 64];
@@ -436,6 +450,7 @@ size_t acre__shard_drain(acre_heap *h, shard *t)
     size_t bytes = 0;
     for (uint32_t i = 0; i < shard_root_of(r)->classes; i++)
         shard_empty(h, t, &t->class[i]);
+    bytes = acre__shelf_empty(r, t);
     acre__shard_collect_all(r, t);
     for (uint32_t i = 0; i < shard_root_of(r)->classes; i++)
         slab_stop(r, &t->class[i]);

@@ -18,11 +18,27 @@
 
 /* ---- claiming ---- */
 
+/* What its owner will rely on without looking. */
+void acre__shard_set_constants(shard *t, const shard_root *o)
+{
+    acre__put(&t->full, (uint32_t)SHARD_ENTRIES);
+    for (uint32_t i = 0; i <= o->classes; i++) {
+        const shard_kind *k = &o->kind[i]; /* of what is larger: 0 */
+        shard_class *c = &t->class[i];
+        c->reciprocal = k->reciprocal;
+        c->bytes = k->bytes;
+        c->nodes = k->nodes;
+        c->first = k->first;
+    }
+}
+
 /* What its last owner left, dead or not: the segment may have been a damaged file meanwhile.  The record
  * first, which may say where a node is. */
 static void shard_adopt(acre_heap *h, shard *t)
 {
+    acre__shard_set_constants(t, shard_root_of(&h->region));
     acre__shard_finish(h, t);
+    acre__shelf_settle(&h->region, t);
     acre__shard_rebuild(&h->region, t);
     t->adopted++;
     acre__order();
@@ -60,12 +76,13 @@ static uint32_t shard_count(const acre_region *r)
     return n;
 }
 
-static void shard_lay_out(shard *t, uint32_t number, uint32_t classes)
+static void shard_lay_out(shard *t, uint32_t number, const shard_root *o)
 {
-    __builtin_memset(t, 0, sizeof *t + (classes + 1) * sizeof t->class[0]);
+    __builtin_memset(t, 0, SHARD_CLASS_AT(o->classes + 1) + o->bins * sizeof(shelf_bin));
     t->cell.tag = ACRE__MUTEX;
     t->number = number;
-    for (uint32_t i = 0; i <= classes; i++)
+    acre__shard_set_constants(t, o);
+    for (uint32_t i = 0; i <= o->classes; i++)
         t->class[i].word = SHARD_NONE;
 }
 
@@ -77,12 +94,12 @@ shard *acre__shard_new(acre_heap *h)
     uint32_t number = shard_count(r);
     if (number == SHARD_SHARDS)
         return NULL;
-    char *block = acre__rbtree_best_fit.alloc(r, SHARD_BYTES(o->classes), ACRE_ALIGN_MIN);
+    char *block = acre__rbtree_best_fit.alloc(r, SHARD_BYTES(o->classes, o->bins), ACRE_ALIGN_MIN);
     if (!block)
         return NULL;
     uint64_t at = shard_in_block((uint64_t)(block - r->base));
     shard *t = (shard *)(r->base + at);
-    shard_lay_out(t, number, o->classes);
+    shard_lay_out(t, number, o);
     o->taken += (rb_usable(block) + RB_HEADER) / RB_UNIT;
     if (r->journal)
         acre_note(r, &o->shard_at[number], 0, 1);

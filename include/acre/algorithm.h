@@ -163,6 +163,15 @@ typedef struct acre_heap_options {
         class_size[ACRE_CLASSES]; /* ascending bytes, ended by 0; the first 0: the algorithm's */
 } acre_heap_options;
 
+/* A thread's own access to a heap (acre/alloc.h); its members are the library's. */
+typedef struct acre_local acre_local;
+struct acre_local {
+    struct acre_heap *heap;
+    void *place;
+    void *(*take)(acre_local *l, size_t size);
+    int (*give)(acre_local *l, void *p);
+};
+
 typedef struct acre_algorithm acre_algorithm;
 struct acre_algorithm {
     const char *name;        /* identity: stored in segments; [a-z0-9_], at most 31 bytes */
@@ -207,6 +216,14 @@ struct acre_algorithm {
      * come, and NULL is 0. */
     void *(*take)(acre_region *r, size_t size);
     int (*give)(acre_region *r, void *p);
+    /* give() of a heap with checks=0: need not look whether p is a live block. */
+    int (*give_unjudged)(acre_region *r, void *p);
+    /* Fill in l's place, take and give for the calling thread: see acre_local_open().  l->heap is set, and its
+     * take() is called for it.  False: it cannot be. */
+    bool (*local)(acre_local *l);
+    /* With ACRE_CONCURRENT, in acre_realloc() and without the lock: does a live block of so many usable bytes
+     * stay where it is, if it is to have `size`?  0: yes; ENOMEM: no; EAGAIN: ask resize(). */
+    int (*keeps)(const acre_region *r, const void *p, size_t usable, size_t size);
     /* With ACRE_CONCURRENT: acre_alloc_into() and acre_free_from() without the lock; EAGAIN: with it, the
      * generic way.  The calling thread lets go of what it holds of the heap. */
     int (*into)(acre_region *r, acre_off *slot, size_t size);

@@ -88,8 +88,8 @@ ACRE_API int acre_alloc_many(acre_heap *h, size_t n, const size_t *sizes, size_t
 
 /* Free n blocks under one hold of the lock; NULLs are skipped.  0, or ACRE_EINVALID (or another of
  * acre_free()'s; the last one of several) after freeing all that are live blocks; or the error that kept
- * it from beginning (as acre_free()).  They are freed in the order of their addresses: the list is sorted
- * in place, its contents are unspecified afterwards. */
+ * it from beginning (as acre_free()).  Most algorithms free them in the order of their addresses: the list is
+ * sorted in place, its contents are unspecified afterwards. */
 ACRE_API int acre_free_many(acre_heap *h, size_t n, void **blocks);
 
 /* Allocate and store the block's offset in *slot (which lies in the same segment) as one step:
@@ -109,6 +109,30 @@ ACRE_API int acre_alloc_many_into(acre_heap *h, size_t n, const size_t *sizes, s
 /* Free the block whose offset *slot holds and set *slot to 0 as one step.  After a kill in the
  * middle the block still has its contents, or it is free and the slot is 0. */
 ACRE_API int acre_free_from(acre_heap *h, acre_off *slot);
+
+/* ---- a thread's own access ----
+ *
+ * acre_alloc() and acre_free() of an algorithm that has a part of the heap for each thread (`sharded`) look up
+ * which one is the caller's.  A thread that keeps an acre_local at hand saves that.  With every other algorithm
+ * it is the same as the calls above.
+ *
+ * Belongs to the thread that opened it, in the process that did: no other thread, and no forked child, may use
+ * it.  Ends with acre_heap_detach(), with the segment's closing, or with the thread; nothing is to be given back. */
+
+/* 0; EAGAIN: the thread cannot have a part of its own at present (there are too many threads, or no room), and
+ * *l works as the calls above. */
+ACRE_API int acre_local_open(acre_local *l, acre_heap *h);
+
+/* As acre_alloc() and acre_free(). */
+static inline ACRE_MUST_USE void *acre_local_alloc(acre_local *l, size_t size)
+{
+    return l->take(l, size);
+}
+
+static inline int acre_local_free(acre_local *l, void *p)
+{
+    return l->give(l, p);
+}
 
 /* ---- looking at a heap ----
  *
