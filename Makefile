@@ -43,7 +43,7 @@ LAB_LIBS := -lzstd -ljansson -lm -ldl -lpthread
 
 # ---- sources, by wildcard: adding a file is enough ----
 LIB_SRC    := $(wildcard sync/*.c alloc/*.c segment/*.c) $(if $(filter bugs,$(VARIANT)),tests/bug_switch.c)
-LAB_SRC    := $(wildcard traces/*.c bench/*.c)
+LAB_SRC    := $(wildcard traces/*.c bench/*.c bench/patterns/*.c)
 RECORD_SRC := $(wildcard traces/record/*.c)
 CLI_SRC    := $(wildcard cli/*.c)
 MICRO_SRC  := $(wildcard bench/micro/*.c)

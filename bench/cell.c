@@ -220,8 +220,12 @@ static void cell_procs_tell(json_t *o, const acre_procs_plan *p, const acre_proc
     cell_set_real(o, "least_share", r->least_share);
     cell_set_integer(o, "failed", r->failed);
     cell_set_integer(o, "peak_live", r->peak_live);
-    if (r->peak_used)
+    if (r->peak_used) {
         cell_set_integer(o, "peak_used", r->peak_used);
+        cell_set_text(o, "measure", r->resident ? "resident" : "segment");
+    }
+    if (r->cpus)
+        cell_set_integer(o, "cpus", r->cpus);
     json_object_set_new(o, "worker_ops", cell_array(r->worker_ops, workers));
     if (r->checked)
         cell_set_text(o, "check", r->sound ? "ok" : "failed");

@@ -3,6 +3,7 @@
 #include "bench/lab.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -107,6 +108,13 @@ static uint64_t lab_proc_bytes(const char *file, const char *key)
 uint64_t acre_lab_resident(void)
 {
     return lab_proc_bytes("/proc/self/smaps_rollup", "\nRss:");
+}
+
+uint64_t acre_lab_anonymous(pid_t process)
+{
+    char file[64];
+    snprintf(file, sizeof file, "/proc/%d/smaps_rollup", (int)process);
+    return lab_proc_bytes(file, "\nAnonymous:");
 }
 
 uint64_t acre_lab_resident_peak(void)

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Zeroed private pages.  NULL: no memory. */
 void *acre_lab_map(size_t bytes);
@@ -41,6 +42,10 @@ uint64_t acre_lab_now_ns(void);
 
 /* Resident bytes of this process, exact to a page (walks the page tables: not for a timed loop). */
 uint64_t acre_lab_resident(void);
+
+/* Bytes of anonymous memory that are present in a process: its heap and stacks; 0: it is gone, or the kernel
+ * does not tell (exact to a page, and as slow as the above). */
+uint64_t acre_lab_anonymous(pid_t process);
 
 /* The largest resident set since acre_lab_reset_peak(), or since the start if that is refused. */
 uint64_t acre_lab_resident_peak(void);

@@ -13,9 +13,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ACRE_PROCS_MOST = 256 /* processes times threads */ };
+enum {
+    ACRE_PROCS_MOST = 256, /* processes times threads */
+    ACRE_PROCS_TELLING =
+        65536 /* live bytes from which on use over live tells of the heap, not of its fixed parts */
+};
 
-/* What a worker does; in procs_pattern.c, with its source and its original parameters. */
+/* What a worker does; the list is procs_pattern.c, each with its source and parameters in patterns/. */
 typedef struct acre_procs_pattern acre_procs_pattern;
 
 /* The i-th; NULL: past the end. */
@@ -44,9 +48,13 @@ typedef struct acre_procs_result {
     double fairness;    /* Jain's index of what each worker did: 1 all the same, 1/n one did all */
     double least_share; /* the least busy worker's ops, of the mean */
     uint64_t failed;    /* allocations that found no room */
-    uint64_t peak_used; /* bytes of the segment ever in use; 0: not known (mallocs) */
     uint64_t
-        peak_live; /* bytes asked for, live at once in each worker at most, summed; 0: not known */
+        peak_used; /* bytes of the segment ever in use; mallocs: see `resident`; 0: not known */
+    bool
+        resident; /* peak_used: by how much all processes' heaps had grown when they were looked at */
+    /* Bytes asked for, live at once in each worker at most, summed; 0: not known. */
+    uint64_t peak_live;
+    uint32_t cpus; /* that the workers may run on */
     uint64_t worker_ops[ACRE_PROCS_MOST];
     bool checked; /* the heap can tell: … */
     bool sound;   /* its invariants hold, and after all was freed nothing is live */

@@ -11,6 +11,8 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static void heap_take(procs_heap *h, acre_segment *s)
 {
@@ -68,6 +70,28 @@ void procs_heap_leave(procs_heap *h)
     else
         h->engine->close(h->heap);
     acre_lab_unmap(h->memory, h->memory ? h->bytes : 0);
+}
+
+/* Of Boost's segment all pages that anybody ever touched are there. */
+static uint64_t heap_touched(const procs_heap *h)
+{
+    unsigned char there[4096];
+    uint64_t pages = 0;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), step = sizeof there * page;
+    for (size_t at = 0; h->memory && at < h->bytes; at += step) {
+        size_t n = h->bytes - at < step ? h->bytes - at : step;
+        if (mincore(h->memory + at, n, there) != 0)
+            return 0;
+        for (size_t i = 0; i < (n + page - 1) / page; i++)
+            pages += there[i] & 1;
+    }
+    return pages * page;
+}
+
+uint64_t procs_heap_used(const procs_heap *h)
+{
+    uint64_t told = h->engine->high_water ? h->engine->high_water(h->heap) : 0;
+    return told ? told : heap_touched(h);
 }
 
 bool procs_heap_tells(const procs_heap *h)

@@ -24,6 +24,7 @@ int procs_heap_make(procs_heap *h, const acre_contender *c, size_t bytes);
 /* In a child of who made it: at another address, if the heap can be there. */
 int procs_heap_join(procs_heap *h);
 void procs_heap_leave(procs_heap *h);
+uint64_t procs_heap_used(const procs_heap *h); /* bytes at most, of a common heap; 0: not known */
 bool procs_heap_tells(const procs_heap *h);
 bool procs_heap_sound(const procs_heap *h); /* and empty */
 
@@ -39,7 +40,7 @@ static inline void *procs_at(const procs_heap *h, uint64_t distance)
 
 /* ---- what workers share ---- */
 
-enum { PROCS_LANE = 1024, PROCS_HANDED = 64 };
+enum { PROCS_LANE = 1024, PROCS_TRANSFERS = 1000 };
 
 /* From one worker to its neighbour: places of blocks, + 1; 0: empty. */
 typedef struct procs_lane {
@@ -56,6 +57,8 @@ typedef struct procs_board {
     _Alignas(64) _Atomic uint32_t finished; /* workers that hand nothing on any more */
     procs_tally tally[ACRE_PROCS_MOST];
     procs_lane lane[ACRE_PROCS_MOST];
+    _Alignas(
+        64) _Atomic uint64_t transfer[PROCS_TRANSFERS]; /* anybody swaps a block for one of these */
 } procs_board;
 
 typedef struct procs_worker {
@@ -64,6 +67,7 @@ typedef struct procs_worker {
     const acre_procs_plan *plan;
     const acre_contender *contender;
     uint32_t me, n;
+    void *own; /* what the pattern keeps its blocks in; no heap is in it */
     uint64_t random, live, peak_live, ops, failed;
 } procs_worker;
 
@@ -77,6 +81,10 @@ enum procs_pattern_flags {
 struct acre_procs_pattern {
     const char *name, *summary;
     uint32_t flags;
+    uint32_t variant;                      /* which of those that one file has */
+    size_t (*room)(const procs_worker *w); /* bytes of w->own; NULL: none */
+    void (*prepare)(
+        procs_worker *w);          /* fills w->own, before the clock starts; NULL: zero will do */
     void (*work)(procs_worker *w); /* until the board says stop; everything is freed then */
 };
 
@@ -87,6 +95,9 @@ static inline bool procs_on(const procs_worker *w)
     return !atomic_load_explicit(&w->board->stop, memory_order_relaxed);
 }
 
+enum { PROCS_PAGE = 4096 };
+
+/* A byte of each of its pages is written: what is asked for is there. */
 static inline void *procs_alloc(procs_worker *w, size_t size)
 {
     void *p = w->heap->engine->alloc(w->heap->heap, size);
@@ -95,7 +106,8 @@ static inline void *procs_alloc(procs_worker *w, size_t size)
         w->failed++;
         return NULL;
     }
-    *(volatile char *)p = 1;
+    for (size_t i = 0; i < size; i += PROCS_PAGE)
+        ((volatile char *)p)[i] = 1;
     w->live += size;
     if (w->live > w->peak_live)
         w->peak_live = w->live;

@@ -27,6 +27,8 @@ typedef struct procs_run {
     procs_board *board;
     pid_t child[ACRE_PROCS_MOST];
     uint32_t children;
+    uint64_t empty,
+        grown; /* anonymous memory of all children before they work, and at most (mallocs) */
 } procs_run;
 
 static uint32_t run_workers(const acre_procs_plan *p)
@@ -48,6 +50,31 @@ static void run_wait_for_go(procs_board *b)
         sched_yield();
 }
 
+/* The pattern's own memory.  A worker that has none does not get ready, and the run ends. */
+static bool run_prepare(procs_worker *w, size_t room)
+{
+    const acre_procs_pattern *p = w->plan->pattern;
+    w->own = room ? acre_lab_map(room) : NULL;
+    if (room && !w->own)
+        return false;
+    acre_lab_populate(w->own, room);
+    if (p->prepare)
+        p->prepare(w);
+    return true;
+}
+
+static void run_work(procs_worker *w)
+{
+    uint64_t start = acre_lab_now_ns();
+    w->plan->pattern->work(w);
+    w->board->tally[w->me] = (procs_tally){.ops = w->ops,
+                                           .failed = w->failed,
+                                           .peak_live = w->peak_live,
+                                           .ns = acre_lab_now_ns() - start,
+                                           .done = true};
+}
+
+/* NULL: all went well. */
 static void *run_worker(void *arg)
 {
     const run_seat *seat = arg;
@@ -59,14 +86,12 @@ static void *run_worker(void *arg)
                       .me = seat->me,
                       .n = run_workers(r->plan),
                       .random = r->plan->seed + seat->me * 0x9e3779b97f4a7c15u};
+    size_t room = r->plan->pattern->room ? r->plan->pattern->room(&w) : 0;
+    if (!run_prepare(&w, room))
+        return arg;
     run_wait_for_go(r->board);
-    uint64_t start = acre_lab_now_ns();
-    w.plan->pattern->work(&w);
-    r->board->tally[w.me] = (procs_tally){.ops = w.ops,
-                                          .failed = w.failed,
-                                          .peak_live = w.peak_live,
-                                          .ns = acre_lab_now_ns() - start,
-                                          .done = true};
+    run_work(&w);
+    acre_lab_unmap(w.own, room);
     return NULL;
 }
 
@@ -80,10 +105,13 @@ static int run_threads(const procs_run *r, uint32_t process)
     for (uint32_t i = 1; i < n; i++)
         if (pthread_create(&thread[i], NULL, run_worker, &seat[i]) != 0)
             return RUN_HEAP_FAILED;
-    run_worker(&seat[0]);
-    for (uint32_t i = 1; i < n; i++)
-        pthread_join(thread[i], NULL);
-    return 0;
+    bool bad = run_worker(&seat[0]) != NULL;
+    for (uint32_t i = 1; i < n; i++) {
+        void *lost = NULL;
+        pthread_join(thread[i], &lost);
+        bad |= lost != NULL;
+    }
+    return bad ? RUN_HEAP_FAILED : 0;
 }
 
 static _Noreturn void run_child(procs_run *r, uint32_t process, pid_t parent)
@@ -131,10 +159,17 @@ static int run_gather(const procs_run *r)
     return 0;
 }
 
-static int run_let_work(const procs_run *r)
+/* A malloc has no high water: its children's memory is looked at.  That costs them time, so it is seldom. */
+static uint64_t run_grown(const procs_run *r)
 {
-    uint64_t end = acre_lab_now_ns() + r->plan->duration_ns;
-    atomic_store_explicit(&r->board->go, 1, memory_order_release);
+    uint64_t sum = 0;
+    for (uint32_t i = 0; !r->heap.common && i < r->children; i++)
+        sum += acre_lab_anonymous(r->child[i]);
+    return sum;
+}
+
+static int run_wait_until(const procs_run *r, uint64_t end)
+{
     for (uint64_t now; (now = acre_lab_now_ns()) < end;) {
         uint64_t nap = end - now < 10000000 ? end - now : 10000000;
         nanosleep(&(struct timespec){.tv_nsec = (long)nap}, NULL);
@@ -142,6 +177,21 @@ static int run_let_work(const procs_run *r)
             return ECHILD;
     }
     return 0;
+}
+
+static int run_let_work(procs_run *r)
+{
+    enum { LOOKS = 4 };
+    int e = 0;
+    r->empty = run_grown(r);
+    uint64_t start = acre_lab_now_ns();
+    atomic_store_explicit(&r->board->go, 1, memory_order_release);
+    for (uint64_t i = 1; i <= LOOKS && !e; i++) {
+        e = run_wait_until(r, start + r->plan->duration_ns * i / LOOKS);
+        uint64_t grown = run_grown(r);
+        r->grown = grown > r->grown ? grown : r->grown;
+    }
+    return e;
 }
 
 /* Each ended well.  One that died may have left others waiting for what it held: they have some time. */
@@ -179,6 +229,21 @@ static void run_fairness(acre_procs_result *out, uint32_t n)
     out->least_share = sum > 0 ? least * n / sum : 0;
 }
 
+static uint32_t run_cpus(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 0;
+}
+
+static void run_used(const procs_run *r, acre_procs_result *out)
+{
+    out->resident = !r->heap.common;
+    if (r->heap.common)
+        out->peak_used = procs_heap_used(&r->heap);
+    else if (r->grown > r->empty)
+        out->peak_used = r->grown - r->empty;
+}
+
 static void run_add_up(const procs_run *r, acre_procs_result *out)
 {
     uint32_t n = run_workers(r->plan);
@@ -193,8 +258,8 @@ static void run_add_up(const procs_run *r, acre_procs_result *out)
     run_fairness(out, n);
     if (r->plan->pattern->flags & PROCS_HANDS_ON)
         out->peak_live = 0; /* nobody knows */
-    if (r->heap.engine->high_water)
-        out->peak_used = r->heap.engine->high_water(r->heap.heap);
+    out->cpus = run_cpus();
+    run_used(r, out);
     out->checked = procs_heap_tells(&r->heap);
     out->sound = out->checked && procs_heap_sound(&r->heap);
 }

@@ -63,6 +63,55 @@ ACRE_TEST(procs, every_pattern_leaves_an_empty_sound_heap)
     }
 }
 
+/* Parallel parts, and a private heap; what they did is pairs of an allocation that found room and a free. */
+ACRE_TEST(procs, every_pattern_runs_on_sharded_and_on_a_malloc)
+{
+    static const char *const contender[] = {"sharded", "libc"};
+    const acre_procs_pattern *p;
+    for (size_t i = 0; (p = acre_procs_pattern_at(i)); i++)
+        for (int k = 0; k < 2; k++) {
+            json_t *o = procs_run(contender[k], acre_procs_pattern_name(p), "--seconds 0.01 -p 2");
+            procs_adds_up(o, 2);
+            json_int_t calls = (json_int_t)(procs_real(o, "ops") + procs_real(o, "failed"));
+            ACRE_CHECK(calls % 2 == 0, "%s", tool_text);
+            ACRE_CHECK_EQUAL(procs_real(o, "failed"), 0);
+            if (k == 0)
+                procs_sound(o);
+            json_decref(o);
+        }
+}
+
+/* One worker, who is its own neighbour. */
+ACRE_TEST(procs, every_pattern_can_be_done_alone)
+{
+    const acre_procs_pattern *p;
+    for (size_t i = 0; (p = acre_procs_pattern_at(i)); i++) {
+        if (!acre_procs_pattern_suits(p, 1))
+            continue;
+        json_t *o = procs_run("sharded", acre_procs_pattern_name(p), "--seconds 0.01 -p 1");
+        procs_adds_up(o, 1);
+        procs_sound(o);
+        json_decref(o);
+    }
+}
+
+/* What blow-up is made of: a segment's high water, and what a malloc's process has grown by. */
+ACRE_TEST(procs, memory_is_told_of_segments_and_of_mallocs)
+{
+    static const struct {
+        const char *contender, *measure;
+    } row[] = {{"sharded", "segment"}, {"libc", "resident"}};
+    for (int k = 0; k < 2; k++) {
+        json_t *o = procs_run(row[k].contender, "pmdk-w0", "--seconds 0.5 -p 2");
+        const char *measure = json_string_value(json_object_get(o, "measure"));
+        ACRE_CHECK(measure && !strcmp(measure, row[k].measure), "%s", tool_text);
+        double used = procs_real(o, "peak_used"), live = procs_real(o, "peak_live");
+        ACRE_CHECK(live > 1e6 && used > live && used < 10 * live, "%s", tool_text);
+        ACRE_CHECK(procs_real(o, "cpus") >= 1, "%s", tool_text);
+        json_decref(o);
+    }
+}
+
 ACRE_TEST(procs, every_algorithm_serves_processes_with_threads)
 {
     const acre_algorithm *a;
