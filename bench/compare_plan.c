@@ -11,6 +11,7 @@
 #include "bench/fingerprint.h"
 #include "bench/image.h"
 #include "bench/lab.h"
+#include "bench/procs.h"
 #include "bench/worker.h"
 #include "traces/trace.h"
 
@@ -55,7 +56,7 @@ typedef struct plan_amount {
 } plan_amount;
 
 static const plan_amount plan_full = {4,    3,     1500,    200,  8000, 2500,
-                                      10000, 1000000, 2000, 500, 4,    4};
+                                      10000, 1000000, 2000, 300, 4,    4};
 static const plan_amount plan_quick = {3, 3, 250, 50, 1500, 300, 2000, 10000, 400, 150, 2, 2};
 
 static const plan_amount *plan_amount_of(const plan *p)
@@ -367,11 +368,14 @@ static void plan_procs_cell(plan *p, const char *spec, const char *pattern, json
 
 static void plan_procs(plan *p)
 {
-    static const char *const pattern[] = {"random", "larson", "xmalloc"};
+    static const char *const pattern[] = {"random",       "larson",        "xmalloc",
+                                          "pmdk-w4", "cache-thrash", "cache-scratch"};
+    enum { PATTERNS = sizeof pattern / sizeof *pattern };
     for (size_t i = 0; i < p->n_contenders; i++)
-        for (int k = 0; k < 3 && plan_is_shared(&p->contender[i]); k++)
-            for (json_int_t n = k == 2 ? 2 : 1; n <= plan_amount_of(p)->most_procs; n *= 2)
-                plan_procs_cell(p, p->contender[i].spec, pattern[k], n);
+        for (int k = 0; k < PATTERNS && plan_is_shared(&p->contender[i]); k++)
+            for (json_int_t n = 1; n <= plan_amount_of(p)->most_procs; n *= 2)
+                if (acre_procs_pattern_suits(acre_procs_pattern_find(pattern[k]), (uint64_t)n))
+                    plan_procs_cell(p, p->contender[i].spec, pattern[k], n);
 }
 
 /* On the timeline's trace, of each algorithm itself. */

@@ -27,6 +27,13 @@ int acre_report_write_crash(const char *dir, const char *crash, FILE *summary);
  * with acre_report_message(). */
 int acre_report_draw_png(const char *dir);
 
+/* Reads DIR/procs.jsonl, which `acre procs -o DIR` has written, and writes DIR/procs.html, the data and the
+ * pictures of it.  0; a positive errno; EBADMSG when the file is damaged or empty.  Without gnuplot as above. */
+int acre_report_procs_write(const char *dir);
+
+/* The same pictures as DIR/data/NAME.png; answers as acre_report_draw_png. */
+int acre_report_procs_draw_png(const char *dir);
+
 /* One line about the last call of the above in this thread, "FILE:LINE: what" where it
  * concerns a line; "" if there is nothing to say.  Valid until the next call. */
 const char *acre_report_message(void);

@@ -66,6 +66,7 @@ static void html_header(FILE *out, const report_model *m)
 
     fputs("<header>\n<p class=\"eyebrow\">acre · allocators compared", out);
     acre__report_page_link(out, m->dir, "sync.html", "locks, queues and rings");
+    acre__report_page_link(out, m->dir, "procs.html", "many at work on one heap");
     fputs("</p>\n<h1>", out);
     html_sentence(out, m, acre__report_headline);
     fputs("</h1>\n<p class=\"lede\">", out);
@@ -216,6 +217,8 @@ static void html_method(FILE *out)
           "signed-rank test over all pairs, aligned by trace, two-sided, Holm-adjusted over all "
           "contenders. It speaks of these traces on this machine.</p>\n", out);
     if (dir) {
+        snprintf(path, sizeof path, "%s/panels.gp", dir);
+        acre__report_page_folded(out, "Panels of pictures:", "panels.gp", path);
         snprintf(path, sizeof path, "%s/style.gp", dir);
         acre__report_page_folded(out, "Style of all pictures:", "style.gp", path);
     }

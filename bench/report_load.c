@@ -254,17 +254,24 @@ static int load_replay_line(report_model *m, load_pending *pending, const load_l
     return 0;
 }
 
+/* Growth of resident memory, not the bytes of a segment. */
+static bool load_measures_resident(const load_line *line)
+{
+    const char *measure = json_string_value(json_object_get(line->object, "measure"));
+
+    return measure && strcmp(measure, "resident") == 0;
+}
+
 static int load_fit_line(report_model *m, load_pending *pending, const load_line *line)
 {
     load_fit f = {0}, *slot;
-    const char *measure = json_string_value(json_object_get(line->object, "measure"));
     int error = load_names(m, line, &f.algorithm, &f.trace);
 
     if (error || (error = load_status(line, &f.status)) ||
         (error = load_number(line, "s_min", f.status != REPORT_OK, &f.s_min)) ||
         (error = load_number(line, "peak_live", f.status != REPORT_OK, &f.peak_live)))
         return error;
-    f.resident = measure && strcmp(measure, "resident") == 0;
+    f.resident = load_measures_resident(line);
     if (!(slot = load_append(&pending->fit, &pending->n_fits, sizeof *slot)))
         return ENOMEM;
     *slot = f;
@@ -354,8 +361,11 @@ static int load_scaling_numbers(const load_line *line, report_scaling *s)
     s->sound = check && strcmp(check, "ok") == 0;
     s->peak_used = json_number_value(json_object_get(line->object, "peak_used"));
     s->peak_live = json_number_value(json_object_get(line->object, "peak_live"));
+    s->resident = load_measures_resident(line);
     if ((error = load_number(line, "ops_per_s", bad, &s->ops_per_s)) ||
         (error = load_number(line, "fairness", bad, &s->fairness)) ||
+        (error = load_number(line, "least_share", true, &s->least_share)) ||
+        (error = load_number(line, "cpus", true, &s->cpus)) ||
         (error = load_number(line, "processes", false, &processes)) ||
         (error = load_number(line, "threads", false, &threads)))
         return error;
@@ -562,6 +572,44 @@ static int load_growth(report_model *m, load_pending *pending)
     return load_file(m, pending, "growth.jsonl");
 }
 
+static void load_release_scalings(report_model *m)
+{
+    for (size_t i = 0; i < m->n_scalings; i++)
+        free(m->scaling[i].pattern);
+    free(m->scaling);
+    m->scaling = NULL;
+    m->n_scalings = 0;
+}
+
+/* So does what `acre procs -o` measured; how the rest was measured stays. */
+static int load_procs(report_model *m, load_pending *pending)
+{
+    char path[4096];
+    json_t *run = json_incref(m->run);
+    int error = 0;
+
+    snprintf(path, sizeof path, "%s/procs.jsonl", m->dir);
+    if (access(path, F_OK) == 0) {
+        load_release_scalings(m);
+        error = load_file(m, pending, "procs.jsonl");
+    }
+    json_decref(m->run);
+    m->run = run;
+    return error;
+}
+
+int acre__report_load_procs(report_model *m)
+{
+    load_pending pending = {0};
+    int error = load_file(m, &pending, "procs.jsonl");
+
+    if (!error && m->n_scalings == 0)
+        error = acre__report_say(EBADMSG, "%s/procs.jsonl: no result of processes at work", m->dir);
+    free(pending.replay);
+    free(pending.fit);
+    return error;
+}
+
 int acre__report_load(report_model *m)
 {
     load_pending pending = {0};
@@ -569,6 +617,8 @@ int acre__report_load(report_model *m)
 
     if (!error)
         error = load_growth(m, &pending);
+    if (!error)
+        error = load_procs(m, &pending);
     if (!error && pending.n_replays == 0)
         error = acre__report_say(EBADMSG, "%s/results.jsonl: no result of a replay in this file",
                                  m->dir);
@@ -609,9 +659,7 @@ void acre__report_release(report_model *m)
     free(m->cell);
     load_release_live_costs(m);
     free(m->safety);
-    for (size_t i = 0; i < m->n_scalings; i++)
-        free(m->scaling[i].pattern);
-    free(m->scaling);
+    load_release_scalings(m);
     for (size_t i = 0; i < m->n_latencies; i++) {
         free(m->latency[i].tail);
         free(m->latency[i].measured);

@@ -101,8 +101,8 @@ typedef struct report_safety {
 typedef struct report_scaling {
     size_t algorithm;
     char  *pattern;
-    double workers, ops_per_s, fairness, peak_used, peak_live;
-    bool   checked, sound;
+    double workers, ops_per_s, fairness, least_share, peak_used, peak_live, cpus;
+    bool   checked, sound, resident;
     enum report_status status;
 } report_scaling;
 
@@ -146,6 +146,7 @@ report_cell *acre__report_cell(const report_model *m, size_t algorithm, size_t t
 
 /* report_load.c */
 int  acre__report_load(report_model *m);
+int  acre__report_load_procs(report_model *m);      /* DIR/procs.jsonl alone */
 void acre__report_release(report_model *m);
 
 /* report_rank.c */
@@ -169,7 +170,11 @@ int acre__report_write_pareto(const report_model *m);
 extern const report_picture acre__report_pictures[];
 extern const size_t acre__report_n_pictures;
 
-/* Colours from plots/style.gp, then every picture whose data is there. */
+/* NULL: there is none of this name. */
+const report_picture *acre__report_picture_of(const char *name);
+/* Colours from plots/style.gp, of the algorithms in DIR/data/NAMES.dat, then every picture of the list whose
+ * data is there. */
+int acre__report_plot_list(report_model *m, const char *names, const report_picture *list, size_t n);
 int acre__report_plot(report_model *m);
 
 /* report_words.c: sentences made of the numbers, in plain text with *bold* marks. */
@@ -197,8 +202,12 @@ void acre__report_table_growth(FILE *out, const report_model *m);
 int  acre__report_load_crash(report_model *m, const char *file);
 void acre__report_crash(FILE *out, const report_model *m);
 
-/* report_scaling.c: many at work on one heap. */
-int  acre__report_write_scaling(const report_model *m);             /* DIR/data/scaling.dat */
+/* report_scaling.c: many at work on one heap.  What they hold over what is live; NAN: not known, or so
+ * little that it tells nothing. */
+double acre__scaling_blow_up(const report_scaling *s);
+/* DIR/data/ scaling.dat, fairness.dat, blow-up.dat, false-sharing.dat. */
+int  acre__report_write_scaling(const report_model *m);
+/* report_scaling_table.c */
 void acre__report_table_scaling(FILE *out, const report_model *m);
 
 /* report_latency.c: single operations. */

@@ -37,9 +37,23 @@ const report_picture acre__report_pictures[] = {
      "measured, with interrupts and other processes. The end of a line is the worst operation."},
     {"scaling", "Many at work on one heap",
      "What workers get done together: acre's and Boost's processes share one segment, a malloc's have a "
-     "heap each, and are threads of one process where blocks are handed on (larson, xmalloc). A line that "
-     "rises with the workers scales; one that falls waits for a lock. Default options, lock and journal "
-     "on."},
+     "heap each, and are threads of one process where blocks are handed on (larson, xmalloc and the like). A "
+     "line that rises with the workers scales; one that falls waits for a lock. Default options, lock and "
+     "journal on."},
+    {"fairness", "How even the work is",
+     "Jain's index of what each worker got done: 1 if all did the same, 1 over their number if one did all "
+     "(the dashed line). Processes that share a lock may take it from each other unevenly; workers of a "
+     "pattern that gives them unequal parts (mstress, from the third on) do unequal work by rights."},
+    {"blow-up", "Memory held over memory asked for",
+     "The most that a heap has held over the most that was live in it, where the workers know the latter and "
+     "it is at least 64 KiB: 1× would be no overhead at all. Of a segment it is the high water; of mallocs "
+     "(dashed) the growth of their processes' memory, looked at four times. A line that rises with the workers "
+     "pays for their independence; below 1×, workers that had to take turns were not at their most together."},
+    {"false-sharing", "Whose cache line is it",
+     "How fast one worker writes to its block, as a part of what it does alone. cache-thrash: blocks of 8 bytes "
+     "of different workers must not share a line; cache-scratch: not even when a worker gave one back that was "
+     "a neighbour's. The dashed line is as many processors as there are, without any sharing; what lies far "
+     "below it shares lines."},
     {"safety", "What safety costs",
      "From the bare algorithm to one that survives any death: the undo journal, then the spin lock, then "
      "the robust lock in its place. All steps take turns in one process; means over several traces."},
@@ -63,15 +77,23 @@ static void plot_take_colour(void *model, const char *name, const char *colour)
             memcpy(m->algorithm[i].colour, colour, 8);
 }
 
-int acre__report_plot(report_model *m)
+const report_picture *acre__report_picture_of(const char *name)
+{
+    for (size_t i = 0; i < acre__report_n_pictures; i++)
+        if (strcmp(acre__report_pictures[i].name, name) == 0)
+            return &acre__report_pictures[i];
+    return NULL;
+}
+
+int acre__report_plot_list(report_model *m, const char *names, const report_picture *list, size_t n)
 {
     char path[4096];
     int error;
 
-    acre__report_forget_pictures(m->dir, acre__report_pictures, acre__report_n_pictures);
+    acre__report_forget_pictures(m->dir, list, n);
     if (!acre__report_has_scripts())
         return 0;
-    error = acre__report_run_gnuplot(m->dir, "colours", "algorithms", "colours.dat");
+    error = acre__report_run_gnuplot(m->dir, "colours", names, "colours.dat");
     if (error) {
         acre__report_say(0, "no pictures: gnuplot cannot be started: %s (Debian: gnuplot-nox)",
                          strerror(error));
@@ -80,8 +102,13 @@ int acre__report_plot(report_model *m)
     m->pictures = true;
     snprintf(path, sizeof path, "%s/data/colours.dat", m->dir);
     acre__report_read_colours(path, &m->colours, plot_take_colour, m);
-    acre__report_draw(m->dir, acre__report_pictures, acre__report_n_pictures, "svg");
+    acre__report_draw(m->dir, list, n, "svg");
     return 0;
+}
+
+int acre__report_plot(report_model *m)
+{
+    return acre__report_plot_list(m, "algorithms", acre__report_pictures, acre__report_n_pictures);
 }
 
 int acre_report_draw_png(const char *dir)

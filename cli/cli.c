@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,6 +39,20 @@ int cli_check_algorithms(const char *list)
             return cli_fail("%s: %s", spec, reason);
     }
     return 0;
+}
+
+char *cli_command(int argc, char **argv)
+{
+    size_t room = 8;
+    for (int i = 0; i < argc; i++)
+        room += strlen(argv[i]) + 1;
+    char *text = malloc(room), *at = text;
+    if (!text)
+        return NULL;
+    at += sprintf(at, "acre");
+    for (int i = 0; i < argc; i++)
+        at += sprintf(at, " %s", argv[i]);
+    return text;
 }
 
 static double cli_now(void)

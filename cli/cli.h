@@ -14,6 +14,9 @@ int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* What option -a names, comma after comma, can be run here: 0, or CLI_USAGE after a message. */
 int cli_check_algorithms(const char *list);
 
+/* The command as it was typed, for the record: the caller's to free; NULL: no memory. */
+char *cli_command(int argc, char **argv);
+
 /* Show progress of long work on stderr: a bar with time left on a terminal, a plain line every
  * tenth otherwise.  done == total ends it. */
 void cli_progress(const char *label, uint64_t done, uint64_t total);

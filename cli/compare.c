@@ -113,20 +113,6 @@ static int compare_find_traces(compare_args *a)
     return cli_fail("no bundled traces (traces/*.acr) are found; name some");
 }
 
-static char *compare_command(int argc, char **argv)
-{
-    size_t room = 8;
-    for (int i = 0; i < argc; i++)
-        room += strlen(argv[i]) + 1;
-    char *text = malloc(room), *at = text;
-    if (!text)
-        return NULL;
-    at += sprintf(at, "acre");
-    for (int i = 0; i < argc; i++)
-        at += sprintf(at, " %s", argv[i]);
-    return text;
-}
-
 /* Ctrl-C ends the running cell; what is done stays. */
 static void compare_catch_signals(void)
 {
@@ -163,7 +149,7 @@ int cmd_compare(int argc, char **argv)
     static const struct argp argp = {
         compare_options, compare_option, "[TRACE…]", compare_doc, NULL, NULL, NULL};
     compare_args a = {.o = {.dir = "build/report", .progress = cli_progress}};
-    char *command = compare_command(argc, argv);
+    char *command = cli_command(argc, argv);
     a.o.command = command ? command : "acre compare";
     argp_err_exit_status = CLI_USAGE;
     int e = argp_parse(&argp, argc, argv, 0, NULL, &a) ? CLI_USAGE : compare_find_traces(&a);

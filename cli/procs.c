@@ -6,6 +6,7 @@
 #include "bench/procs.h"
 #include "bench/worker.h"
 
+#include <acre/algorithm.h>
 #include <argp.h>
 #include <errno.h>
 #include <jansson.h>
@@ -23,14 +24,17 @@ static const char procs_doc[] =
     "of "
     "one process instead.  OPS/S counts allocations and frees; FAIR is Jain's index, 1 if all did "
     "the "
-    "same; USED is the segment's high water over what was live at most.  Exit status 1: a heap was "
-    "not "
-    "sound.\n\nPatterns:\n";
+    "same; USED is the segment's high water, of a malloc the growth of its processes' memory, over "
+    "what was live at most.  Exit status 1: a heap was not sound.  -o draws pictures: scaling, "
+    "fairness, memory held over memory asked for, false sharing (which needs one worker and "
+    "more).\n\nPatterns:\n";
 
-enum { PROCS_SECONDS = 1000, PROCS_THREADS, PROCS_SEGMENT, PROCS_JSON };
+enum { PROCS_SECONDS = 1000, PROCS_THREADS, PROCS_SEGMENT, PROCS_JSON, PROCS_PNG };
 
 static const struct argp_option procs_options[] = {
-    {NULL, 'a', "NAME[,NAME]", 0, "Contenders, options and sweeps as in replay", 0},
+    {NULL, 'a', "NAME[,NAME]", 0, "Contenders, options and sweeps as in replay; `all` that are installed", 0},
+    {NULL, 'o', "DIR", 0, "Keep the results in DIR/procs.jsonl, draw them, and write DIR/procs.html", 0},
+    {"png", PROCS_PNG, NULL, 0, "With -o: draw the pictures as DIR/data/NAME.png, too", 0},
     {"procs", 'p', "N[,N]", 0, "Processes (default 1,2)", 0},
     {"threads", PROCS_THREADS, "N", 0, "Threads of each process (default 1)", 0},
     {"pattern", 'P', "NAME[,NAME]", 0, "What they do; `all` (default random)", 0},
@@ -40,10 +44,11 @@ static const struct argp_option procs_options[] = {
     {0}};
 
 typedef struct procs_args {
-    const char *algorithms, *patterns, *procs;
+    const char *algorithms, *patterns, *procs, *dir;
     double threads, seconds, segment;
-    bool json;
+    bool json, png;
     bool failed;
+    procs_keep *keep;
 } procs_args;
 
 static double procs_number(const char *arg, double least, double most, struct argp_state *state)
@@ -62,6 +67,9 @@ static error_t procs_option(int key, char *arg, struct argp_state *state)
     case 'a':
         a->algorithms = arg;
         return 0;
+    case 'o':
+        a->dir = arg;
+        return 0;
     case 'p':
         a->procs = arg;
         return 0;
@@ -79,6 +87,13 @@ static error_t procs_option(int key, char *arg, struct argp_state *state)
         return 0;
     case PROCS_JSON:
         a->json = true;
+        return 0;
+    case PROCS_PNG:
+        a->png = true;
+        return 0;
+    case ARGP_KEY_END:
+        if (a->png && !a->dir)
+            argp_error(state, "--png needs -o");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -118,11 +133,11 @@ static int procs_one(procs_args *a, const char *spec, const char *pattern, uint3
     if (e)
         return e == EINVAL ? CLI_USAGE : cli_fail("%s: %s", spec, error);
     a->failed |= !procs_show(result, pattern, a->json);
+    procs_keep_add(a->keep, result);
     json_decref(result);
     return 0;
 }
 
-/* "1,2,4" */
 /* Of all patterns those are left out, with a word, that so many workers cannot work in. */
 static bool procs_skips(const procs_args *a, const char *pattern, unsigned long processes)
 {
@@ -134,6 +149,7 @@ static bool procs_skips(const procs_args *a, const char *pattern, unsigned long 
     return true;
 }
 
+/* "1,2,4" */
 static int procs_counts(procs_args *a, const char *spec, const char *pattern)
 {
     const char *at = a->procs;
@@ -160,25 +176,85 @@ static int procs_contenders(procs_args *a, const char *list, const char *pattern
     return e;
 }
 
+/* The next of "a,b"; false: there is none. */
+static bool procs_next_pattern(const char **at, char name[64])
+{
+    size_t n = strcspn(*at, ",");
+    snprintf(name, 64, "%.*s", (int)n, *at);
+    *at += n + ((*at)[n] == ',');
+    return n > 0;
+}
+
+/* All names before the first run. */
+static int procs_check_patterns(const char *at)
+{
+    char name[64];
+    if (!strcmp(at, "all"))
+        return 0;
+    while (procs_next_pattern(&at, name))
+        if (!acre_procs_pattern_find(name))
+            return cli_fail("option --pattern: unknown pattern '%s'", name);
+    return 0;
+}
+
 static int procs_patterns(procs_args *a, const char *list)
 {
     const acre_procs_pattern *p;
+    const char *at = a->patterns;
     char name[64];
-    int e = cli_check_algorithms(list);
+    int e = 0;
     bool all = !strcmp(a->patterns, "all");
-    if (!e && !a->json)
+    if (!a->json)
         procs_show_header("PATTERN");
     for (size_t i = 0; all && !e && (p = acre_procs_pattern_at(i)); i++)
         e = procs_contenders(a, list, acre_procs_pattern_name(p));
-    for (const char *at = a->patterns; !all && !e && *at; at += *at == ',') {
-        size_t n = strcspn(at, ",");
-        snprintf(name, sizeof name, "%.*s", (int)n, at);
-        if (!acre_procs_pattern_find(name))
-            return cli_fail("option --pattern: unknown pattern '%s'", name);
+    while (!all && !e && procs_next_pattern(&at, name))
         e = procs_contenders(a, list, name);
-        at += n;
-    }
     return e;
+}
+
+/* ---- who ---- */
+
+/* A heap that gives back, and is installed. */
+static bool procs_is_wanted(const acre_contender *c)
+{
+    char reason[256];
+    return c->family != ACRE_FAMILY_REFERENCE && !(c->flags & (ACRE_REFERENCE | ACRE_NO_FREE)) &&
+           !acre_contender_missing(c, reason, sizeof reason);
+}
+
+static char *procs_everybody(void)
+{
+    char *list = NULL;
+    size_t size;
+    acre_contender c;
+    FILE *out = open_memstream(&list, &size);
+    for (size_t i = 0; out && acre_contender_at(&c, i); i++)
+        if (procs_is_wanted(&c))
+            fprintf(out, "%s%s", ftell(out) > 0 ? "," : "", c.spec);
+    if (out)
+        fclose(out);
+    return list;
+}
+
+static int procs_list(const procs_args *a, char **list)
+{
+    int e = 0;
+    if (strcmp(a->algorithms, "all"))
+        e = acre_contender_expand(a->algorithms, list);
+    else
+        *list = procs_everybody();
+    return e || *list ? e : ENOMEM;
+}
+
+static int procs_kept(procs_args *a, const char *list, int argc, char **argv)
+{
+    int e = cli_check_algorithms(list);
+    if (!e)
+        e = procs_check_patterns(a->patterns);
+    if (!e && a->dir)
+        e = procs_keep_begin(&a->keep, a->dir, argc, argv);
+    return e ? e : procs_keep_end(a->keep, procs_patterns(a, list), a->png);
 }
 
 int cmd_procs(int argc, char **argv)
@@ -195,10 +271,10 @@ int cmd_procs(int argc, char **argv)
     argp_err_exit_status = CLI_USAGE;
     if (argp_parse(&argp, argc, argv, 0, NULL, &a))
         return CLI_USAGE;
-    int e = acre_contender_expand(a.algorithms, &list);
-    if (e || !list)
-        return cli_fail("option -a: %s", strerror(e ? e : ENOMEM));
-    e = procs_patterns(&a, list);
+    int e = procs_list(&a, &list);
+    if (e)
+        return cli_fail("option -a: %s", strerror(e));
+    e = procs_kept(&a, list, argc, argv);
     free(list);
     return e ? e : a.failed ? CLI_FAILED : 0;
 }

@@ -2,10 +2,10 @@
 /* procs_show.c: the table of what processes got done together. */
 #include "cli/procs_tools.h"
 
+#include "bench/procs.h"
+
 #include <stdio.h>
 #include <string.h>
-
-enum { PROCS_TELLING = 65536 }; /* of less than that a segment's fixed parts are a multiple */
 
 void procs_show_header(const char *what)
 {
@@ -22,7 +22,7 @@ static void show_line(const json_t *o, const char *what, const char *check)
 {
     double used = show_real(o, "peak_used"), live = show_real(o, "peak_live");
     char memory[32] = "-";
-    if (used > 0 && live >= PROCS_TELLING)
+    if (used > 0 && live >= ACRE_PROCS_TELLING)
         snprintf(memory, sizeof memory, "%.2f", used / live);
     printf("%-18s %-38s %5.0f %5.0f %12.4g %8.1f %6.3f %6s %s\n", what,
            json_string_value(json_object_get(o, "algorithm")), show_real(o, "processes"),

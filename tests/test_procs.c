@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static double procs_real(json_t *o, const char *key)
 {
@@ -169,26 +170,73 @@ ACRE_TEST(procs, a_trace_is_replayed_by_processes_and_by_threads)
 ACRE_TEST(procs, bad_usage_ends_with_2)
 {
     tool_expect("procs -P", "nonesuch", 2, "unknown pattern 'nonesuch'");
+    tool_expect("procs -P", "random,nonesuch", 2, "unknown pattern 'nonesuch'");
+    ACRE_CHECK(!strstr(tool_text, "OPS/S"), "it ran before all was known: %s", tool_text);
     tool_expect("procs -p", "0", 2, "is not a list of numbers");
     tool_expect("procs -p", "1,x", 2, "is not a list of numbers");
     tool_expect("procs -P xmalloc -p", "3", 2, "in pairs");
     tool_expect("procs -a", "null", 2, "there is no heap");
     tool_expect("procs -a", "nobody", 2, "unknown algorithm");
     tool_expect("procs --seconds", "soon", 2, "not a number");
+    tool_expect("procs", "--png", 2, "--png needs -o");
+    tool_expect("procs -o", "/nonexistent/deep", 2, "/nonexistent/deep: No such file");
     tool_expect("replay --procs 2 --fit", "tests/data/golden.acr", 2, "of one process");
     tool_expect("replay --procs 0", "tests/data/golden.acr", 2, "not a number from 1");
 }
 
 /* ---- the report ---- */
 
+static char *procs_file(const char *dir, const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return acre_test_slurp(path);
+}
+
+static void procs_has(const char *dir, const char *name, const char *what)
+{
+    char *text = procs_file(dir, name);
+    ACRE_CHECK(text && strstr(text, what), "%s: no %s", name, what);
+    free(text);
+}
+
+/* One command: results, data, four pictures, a page. */
+ACRE_TEST(procs, results_are_kept_and_drawn)
+{
+    char dir[] = "/tmp/acre-procs-XXXXXX", command[256];
+    ACRE_CHECK(mkdtemp(dir) != NULL);
+    snprintf(command, sizeof command,
+             "procs -a sharded,libc -P random,cache-thrash -p 1,2 --seconds 0.2 --png -o %s", dir);
+    ACRE_CHECK(tool_run(command) == 0 && strstr(tool_text, "cache-thrash"), "%s", tool_text);
+    procs_has(dir, "procs.jsonl", "\"kind\":\"run\"");
+    procs_has(dir, "data/scaling.dat", "\n\n\nsharded cache-thrash 1 ");
+    procs_has(dir, "data/fairness.dat", "libc random 2 ");
+    procs_has(dir, "data/blow-up.dat", " segment\n");
+    procs_has(dir, "data/blow-up.dat", " resident\n");
+    procs_has(dir, "data/false-sharing.dat", "sharded cache-thrash 1 1 ");
+    static const char *const picture[] = {"scaling", "fairness", "blow-up", "false-sharing"};
+    for (int i = 0; i < 4; i++) {
+        snprintf(command, sizeof command, "%s/data/%s.png", dir, picture[i]);
+        ACRE_CHECK(access(command, R_OK) == 0, "%s", command);
+        snprintf(command, sizeof command, "<figure id=\"%s\">", picture[i]);
+        procs_has(dir, "procs.html", command);
+    }
+    char *page = procs_file(dir, "procs.html");
+    ACRE_CHECK(acre_test_page_first_unbalanced(page) == NULL);
+    ACRE_CHECK(!strstr(page, "No picture"), "gnuplot failed");
+    free(page);
+    snprintf(command, sizeof command, "rm -r %s", dir);
+    ACRE_CHECK(system(command) == 0);
+}
+
 #define LINE(algorithm, pattern, processes, rest)                                                  \
     "{\"kind\":\"procs\",\"algorithm\":\"" algorithm "\",\"pattern\":\"" pattern "\","             \
     "\"processes\":" #processes ",\"threads\":1," rest "}\n"
 
-static char *procs_report(char *dir, const char *lines, const char *name)
+/* A file of the report of these lines; the folder is gone then. */
+static char *procs_report_in(const char *dir, const char *lines, const char *name)
 {
     char path[128], command[256];
-    ACRE_CHECK(mkdtemp(dir) != NULL);
     snprintf(command, sizeof command, "cp tests/data/results-sample.jsonl %s/results.jsonl", dir);
     ACRE_CHECK(system(command) == 0);
     snprintf(path, sizeof path, "%s/results.jsonl", dir);
@@ -202,13 +250,19 @@ static char *procs_report(char *dir, const char *lines, const char *name)
     return text;
 }
 
+static char *procs_report(char *dir, const char *lines, const char *name)
+{
+    ACRE_CHECK(mkdtemp(dir) != NULL);
+    return procs_report_in(dir, lines, name);
+}
+
 static const char procs_lines[] =
     LINE("jemalloc", "larson", 1, "\"ops_per_s\":5e6,\"fairness\":1,\"status\":\"ok\"")
         LINE("jemalloc", "larson", 2, "\"ops_per_s\":9e6,\"fairness\":0.75,\"status\":\"ok\"")
             LINE("jemalloc", "larson", 4, "\"status\":\"failed\",\"error\":\"killed\"")
                 LINE("tlsf", "larson", 2,
-                     "\"ops_per_s\":1e6,\"fairness\":1,\"peak_used\":300,"
-                     "\"peak_live\":200,\"check\":\"ok\",\"status\":\"ok\"")
+                     "\"ops_per_s\":1e6,\"fairness\":1,\"peak_used\":300000,"
+                     "\"peak_live\":200000,\"check\":\"ok\",\"status\":\"ok\"")
                     LINE("tlsf", "random", 2,
                          "\"ops_per_s\":2e6,\"fairness\":1,\"check\":\"failed\","
                          "\"status\":\"ok\"");
@@ -221,6 +275,24 @@ ACRE_TEST(procs, report_has_a_line_for_each_run_that_ended)
     ACRE_CHECK(strstr(data, "jemalloc larson 2 9000000 0.75 ?\n"), "%s", data);
     ACRE_CHECK(!strstr(data, "jemalloc larson 4"), "%s", data);
     ACRE_CHECK(strstr(data, "tlsf larson 2 1000000 1 1.5\n\n\ntlsf random 2"), "%s", data);
+    free(data);
+}
+
+/* What was measured later, and more of it, takes the place of the comparison's, and nothing else of it. */
+ACRE_TEST(procs, report_prefers_what_was_kept_in_its_folder)
+{
+    char dir[] = "/tmp/acre-procs-XXXXXX", path[128];
+    ACRE_CHECK(mkdtemp(dir) != NULL);
+    snprintf(path, sizeof path, "%s/procs.jsonl", dir);
+    FILE *f = fopen(path, "we");
+    ACRE_CHECK(f && fputs("{\"kind\":\"run\",\"command\":\"another one\"}\n" LINE(
+                              "tlsf", "rptest", 3,
+                              "\"ops_per_s\":3e6,\"fairness\":0.5,\"status\":\"ok\""),
+                          f) >= 0);
+    ACRE_CHECK(fclose(f) == 0);
+    char *data = procs_report_in(dir, procs_lines, "data/scaling.dat");
+    ACRE_CHECK(strstr(data, "tlsf rptest 3 3000000 0.5 ?\n") && !strstr(data, "larson"), "%s", data);
+    ACRE_CHECK(!strstr(data, "another one"), "%s", data);
     free(data);
 }
 
