@@ -52,7 +52,8 @@ typedef struct acre_procs_result {
         peak_used; /* bytes of the segment ever in use; mallocs: see `resident`; 0: not known */
     bool
         resident; /* peak_used: by how much all processes' heaps had grown when they were looked at */
-    /* Bytes asked for, live at once in each worker at most, summed; 0: not known. */
+    /* Bytes asked for, live at once in each worker at most, summed; where blocks are handed on, of all when
+     * they were looked at, at most. */
     uint64_t peak_live;
     uint32_t cpus; /* that the workers may run on */
     uint64_t worker_ops[ACRE_PROCS_MOST];

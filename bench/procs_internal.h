@@ -42,13 +42,22 @@ static inline void *procs_at(const procs_heap *h, uint64_t distance)
 
 enum { PROCS_LANE = 1024, PROCS_TRANSFERS = 1000 };
 
-/* From one worker to its neighbour: places of blocks, + 1; 0: empty. */
+/* From one worker to its neighbour: places of blocks, + 1; 0: empty.  The size is written before, and read
+ * after, its place. */
 typedef struct procs_lane {
     _Alignas(64) _Atomic uint64_t place[PROCS_LANE];
+    uint32_t size[PROCS_LANE];
 } procs_lane;
 
+/* Bytes that a worker has asked for, less those that it has freed, whoever asked for them: the most between its
+ * last two looks at `stop`. */
+typedef struct procs_live {
+    _Alignas(64) _Atomic int64_t most;
+} procs_live;
+
 typedef struct procs_tally {
-    _Alignas(64) uint64_t ops, failed, peak_live, ns;
+    _Alignas(64) uint64_t ops, failed, ns;
+    int64_t peak_live;
     bool done;
 } procs_tally;
 
@@ -56,6 +65,7 @@ typedef struct procs_board {
     _Alignas(64) _Atomic uint32_t ready, go, stop;
     _Alignas(64) _Atomic uint32_t finished; /* workers that hand nothing on any more */
     procs_tally tally[ACRE_PROCS_MOST];
+    procs_live live[ACRE_PROCS_MOST];
     procs_lane lane[ACRE_PROCS_MOST];
     _Alignas(
         64) _Atomic uint64_t transfer[PROCS_TRANSFERS]; /* anybody swaps a block for one of these */
@@ -67,8 +77,9 @@ typedef struct procs_worker {
     const acre_procs_plan *plan;
     const acre_contender *contender;
     uint32_t me, n;
-    void *own; /* what the pattern keeps its blocks in; no heap is in it */
-    uint64_t random, live, peak_live, ops, failed;
+    void *own;                     /* what the pattern keeps its blocks in; no heap is in it */
+    int64_t live, most, peak_live; /* most: since the last look at `stop` */
+    uint64_t random, ops, failed;
 } procs_worker;
 
 /* ---- procs_pattern.c ---- */
@@ -90,8 +101,12 @@ struct acre_procs_pattern {
 
 /* ---- what every pattern does ---- */
 
-static inline bool procs_on(const procs_worker *w)
+/* The look at `stop`. */
+static inline bool procs_on(procs_worker *w)
 {
+    atomic_store_explicit(&w->board->live[w->me].most, w->most, memory_order_relaxed);
+    w->peak_live = w->most > w->peak_live ? w->most : w->peak_live;
+    w->most = w->live;
     return !atomic_load_explicit(&w->board->stop, memory_order_relaxed);
 }
 
@@ -108,9 +123,8 @@ static inline void *procs_alloc(procs_worker *w, size_t size)
     }
     for (size_t i = 0; i < size; i += PROCS_PAGE)
         ((volatile char *)p)[i] = 1;
-    w->live += size;
-    if (w->live > w->peak_live)
-        w->peak_live = w->live;
+    w->live += (int64_t)size;
+    w->most = w->live > w->most ? w->live : w->most;
     return p;
 }
 
@@ -119,7 +133,7 @@ static inline void procs_free(procs_worker *w, void *p, size_t size)
     if (!p)
         return;
     w->heap->engine->free(w->heap->heap, p);
-    w->live -= size;
+    w->live -= (int64_t)size;
     w->ops++;
 }
 

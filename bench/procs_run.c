@@ -27,8 +27,8 @@ typedef struct procs_run {
     procs_board *board;
     pid_t child[ACRE_PROCS_MOST];
     uint32_t children;
-    uint64_t empty,
-        grown; /* anonymous memory of all children before they work, and at most (mallocs) */
+    /* At most, as seen while they work: bytes live; anonymous memory (mallocs), and that before. */
+    uint64_t live, grown, empty;
 } procs_run;
 
 static uint32_t run_workers(const acre_procs_plan *p)
@@ -168,11 +168,32 @@ static uint64_t run_grown(const procs_run *r)
     return sum;
 }
 
-static int run_wait_until(const procs_run *r, uint64_t end)
+static uint64_t run_live(const procs_run *r)
+{
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < run_workers(r->plan); i++)
+        sum += atomic_load_explicit(&r->board->live[i].most, memory_order_relaxed);
+    return sum > 0 ? (uint64_t)sum : 0;
+}
+
+static void run_look_at_live(procs_run *r)
+{
+    uint64_t live = run_live(r);
+    r->live = live > r->live ? live : r->live;
+}
+
+static void run_look_at_memory(procs_run *r)
+{
+    uint64_t grown = run_grown(r);
+    r->grown = grown > r->grown ? grown : r->grown;
+}
+
+static int run_wait_until(procs_run *r, uint64_t end)
 {
     for (uint64_t now; (now = acre_lab_now_ns()) < end;) {
         uint64_t nap = end - now < 10000000 ? end - now : 10000000;
         nanosleep(&(struct timespec){.tv_nsec = (long)nap}, NULL);
+        run_look_at_live(r);
         if (run_lost_one(r))
             return ECHILD;
     }
@@ -188,8 +209,7 @@ static int run_let_work(procs_run *r)
     atomic_store_explicit(&r->board->go, 1, memory_order_release);
     for (uint64_t i = 1; i <= LOOKS && !e; i++) {
         e = run_wait_until(r, start + r->plan->duration_ns * i / LOOKS);
-        uint64_t grown = run_grown(r);
-        r->grown = grown > r->grown ? grown : r->grown;
+        run_look_at_memory(r);
     }
     return e;
 }
@@ -251,13 +271,13 @@ static void run_add_up(const procs_run *r, acre_procs_result *out)
         const procs_tally *t = &r->board->tally[i];
         out->ops += t->ops;
         out->failed += t->failed;
-        out->peak_live += t->peak_live;
+        out->peak_live += (uint64_t)t->peak_live;
         out->worker_ops[i] = t->ops;
         out->ops_per_s += t->ns ? (double)t->ops * 1e9 / (double)t->ns : 0;
     }
     run_fairness(out, n);
     if (r->plan->pattern->flags & PROCS_HANDS_ON)
-        out->peak_live = 0; /* nobody knows */
+        out->peak_live = r->live; /* no worker knows its own */
     out->cpus = run_cpus();
     run_used(r, out);
     out->checked = procs_heap_tells(&r->heap);

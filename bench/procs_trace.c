@@ -13,7 +13,7 @@ static bool trace_pass(procs_worker *w, acre_replay *r)
         w->failed++;
         return false;
     }
-    w->peak_live = h->peak_live;
+    w->peak_live = (int64_t)h->peak_live;
     acre_replay_drain(r);
     w->ops += h->n_ops + h->n_drain;
     return true;

@@ -45,9 +45,10 @@ const report_picture acre__report_pictures[] = {
      "(the dashed line). Processes that share a lock may take it from each other unevenly; workers of a "
      "pattern that gives them unequal parts (mstress, from the third on) do unequal work by rights."},
     {"blow-up", "Memory held over memory asked for",
-     "The most that a heap has held over the most that was live in it, where the workers know the latter and "
-     "it is at least 64 KiB: 1× would be no overhead at all. Of a segment it is the high water; of mallocs "
-     "(dashed) the growth of their processes' memory, looked at four times. A line that rises with the workers "
+     "The most that a heap has held over the most that was live in it, if that is at least 64 KiB: 1× would be "
+     "no overhead at all. Of a segment it is the high water; of mallocs (dashed) the growth of their "
+     "processes' memory, looked at four times. Where blocks are handed on what is live is looked at every "
+     "10 ms, and a peak may be missed. A line that rises with the workers "
      "pays for their independence; below 1×, workers that had to take turns were not at their most together."},
     {"false-sharing", "Whose cache line is it",
      "How fast one worker writes to its block, as a part of what it does alone. cache-thrash: blocks of 8 bytes "

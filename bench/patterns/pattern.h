@@ -62,11 +62,9 @@ static inline bool pattern_chance(procs_worker *w, uint64_t of_thousand)
 /* ---- handing on (pattern_lane.c) ---- */
 
 /* To the neighbour; *at counts what was given, from 0.  False: its lane is full. */
-bool pattern_give(procs_worker *w, uint32_t *at, void *p);
-/* What a neighbour gave, or NULL. */
-void *pattern_get(procs_worker *w, uint32_t *at);
-/* Somebody else's block, of a size that is not known here. */
-void pattern_free_foreign(procs_worker *w, void *p);
+bool pattern_give(procs_worker *w, uint32_t *at, pattern_slot s);
+/* What a neighbour gave; p is NULL: nothing.  Whoever frees it counts it off. */
+pattern_slot pattern_get(procs_worker *w, uint32_t *at);
 /* The slot's block to the neighbour; if its lane is full it is freed here.  The slot is empty then. */
 void pattern_give_slot(procs_worker *w, pattern_slot *s, uint32_t *at);
 /* Frees up to n blocks that neighbours gave. */

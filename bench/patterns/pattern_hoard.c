@@ -59,12 +59,10 @@ void pattern_scratch_work(procs_worker *w)
     enum { SIZE = 8 };
     uint32_t in = 0, out = 0;
     pattern_slot first = {procs_alloc(w, SIZE), SIZE};
-    void *p = NULL;
     pattern_give_slot(w, &first, &out);
-    while (procs_on(w) && !(p = pattern_get(w, &in)))
+    while (procs_on(w) && !(first = pattern_get(w, &in)).p)
         sched_yield();
-    if (p)
-        pattern_free_foreign(w, p);
+    pattern_empty(w, &first);
     pattern_thrash_work(w);
     pattern_drain(w, &in);
 }

@@ -7,48 +7,42 @@
 
 #include <sched.h>
 
-bool pattern_give(procs_worker *w, uint32_t *at, void *p)
+bool pattern_give(procs_worker *w, uint32_t *at, pattern_slot s)
 {
     procs_lane *out = &w->board->lane[(w->me + 1) % w->n];
     _Atomic uint64_t *place = &out->place[*at % PROCS_LANE];
     if (atomic_load_explicit(place, memory_order_acquire))
         return false;
-    atomic_store_explicit(place, procs_distance(w->heap, p) + 1, memory_order_release);
+    out->size[*at % PROCS_LANE] = (uint32_t)s.size;
+    atomic_store_explicit(place, procs_distance(w->heap, s.p) + 1, memory_order_release);
     ++*at;
     return true;
 }
 
-void *pattern_get(procs_worker *w, uint32_t *at)
+pattern_slot pattern_get(procs_worker *w, uint32_t *at)
 {
-    _Atomic uint64_t *place = &w->board->lane[w->me].place[*at % PROCS_LANE];
+    procs_lane *in = &w->board->lane[w->me];
+    _Atomic uint64_t *place = &in->place[*at % PROCS_LANE];
     uint64_t told = atomic_load_explicit(place, memory_order_acquire);
     if (!told)
-        return NULL;
+        return (pattern_slot){0};
+    pattern_slot s = {procs_at(w->heap, told - 1), in->size[*at % PROCS_LANE]};
     atomic_store_explicit(place, 0, memory_order_release);
     ++*at;
-    return procs_at(w->heap, told - 1);
-}
-
-/* The count of live bytes went down where it was handed on. */
-void pattern_free_foreign(procs_worker *w, void *p)
-{
-    w->heap->engine->free(w->heap->heap, p);
-    w->ops++;
+    return s;
 }
 
 void pattern_give_slot(procs_worker *w, pattern_slot *s, uint32_t *at)
 {
-    if (s->p && pattern_give(w, at, s->p)) {
-        w->live -= s->size;
+    if (s->p && pattern_give(w, at, *s))
         s->p = NULL;
-    }
     pattern_empty(w, s);
 }
 
 void pattern_take(procs_worker *w, uint32_t *at, size_t n)
 {
-    for (void *p; n-- && (p = pattern_get(w, at));)
-        pattern_free_foreign(w, p);
+    for (pattern_slot s; n-- && (s = pattern_get(w, at)).p;)
+        pattern_empty(w, &s);
 }
 
 /* Who has seen that all are done has seen all that they gave. */

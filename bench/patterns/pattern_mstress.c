@@ -32,27 +32,35 @@ static size_t mstress_size(procs_worker *w, int kinds)
     return words * sizeof(uintptr_t);
 }
 
-/* What comes back is somebody's, of a size that is not known here. */
+/* Who meets a block there learns its size from its first word, as there. */
+static uint64_t mstress_put(procs_worker *w, const pattern_slot *s)
+{
+    if (!s->p)
+        return 0;
+    *(uint64_t *)s->p = s->size;
+    return procs_distance(w->heap, s->p) + 1;
+}
+
+static pattern_slot mstress_swap_place(procs_worker *w, size_t i, uint64_t mine)
+{
+    uint64_t told = atomic_exchange_explicit(&w->board->transfer[i], mine, memory_order_acq_rel);
+    void *p = told ? procs_at(w->heap, told - 1) : NULL;
+    return (pattern_slot){p, p ? *(uint64_t *)p : 0};
+}
+
 static void mstress_swap(procs_worker *w, pattern_slot *s)
 {
-    _Atomic uint64_t *place = &w->board->transfer[procs_below(w, PROCS_TRANSFERS)];
-    uint64_t mine = s->p ? procs_distance(w->heap, s->p) + 1 : 0;
-    uint64_t other = atomic_exchange_explicit(place, mine, memory_order_acq_rel);
-    w->live -= s->p ? s->size : 0;
-    *s = (pattern_slot){other ? procs_at(w->heap, other - 1) : NULL, 0};
+    *s = mstress_swap_place(w, procs_below(w, PROCS_TRANSFERS), mstress_put(w, s));
 }
 
 /* Of the places that are this worker's to empty. */
 static void mstress_empty_places(procs_worker *w, uint64_t of_thousand)
 {
-    for (uint32_t i = w->me; i < PROCS_TRANSFERS; i += w->n) {
-        uint64_t told =
-            pattern_chance(w, of_thousand)
-                ? atomic_exchange_explicit(&w->board->transfer[i], 0, memory_order_acq_rel)
-                : 0;
-        if (told)
-            pattern_free_foreign(w, procs_at(w->heap, told - 1));
-    }
+    for (uint32_t i = w->me; i < PROCS_TRANSFERS; i += w->n)
+        if (pattern_chance(w, of_thousand)) {
+            pattern_slot s = mstress_swap_place(w, i, 0);
+            pattern_empty(w, &s);
+        }
 }
 
 typedef struct mstress_round {

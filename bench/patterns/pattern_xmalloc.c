@@ -13,13 +13,12 @@ static void xmalloc_produce(procs_worker *w)
     uint32_t in = 0, out = 0;
     do {
         size_t bytes = size[procs_below(w, sizeof size / sizeof *size)];
-        void *p = procs_alloc(w, bytes);
-        bool gone = !p;
-        while (!gone && !(gone = pattern_give(w, &out, p)) && procs_on(w))
+        pattern_slot s = {procs_alloc(w, bytes), bytes};
+        bool gone = !s.p;
+        while (!gone && !(gone = pattern_give(w, &out, s)) && procs_on(w))
             sched_yield();
-        w->live -= p ? bytes : 0;
         if (!gone)
-            pattern_free_foreign(w, p);
+            pattern_empty(w, &s);
     } while (procs_on(w));
     pattern_drain(w, &in);
 }
@@ -28,9 +27,9 @@ static void xmalloc_consume(procs_worker *w)
 {
     uint32_t in = 0;
     while (procs_on(w)) {
-        void *p = pattern_get(w, &in);
-        if (p)
-            pattern_free_foreign(w, p);
+        pattern_slot s = pattern_get(w, &in);
+        if (s.p)
+            pattern_empty(w, &s);
         else
             sched_yield();
     }
