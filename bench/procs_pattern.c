@@ -7,37 +7,36 @@
 
 #define PMDK(n, summary)                                                                           \
     {                                                                                              \
-        "pmdk-w" #n, "PMDK's fragmentation: " summary, 0, n, pattern_pmdk_room, NULL,              \
-            pattern_pmdk_work                                                                      \
+        "pmdk-w" #n, "PMDK: " summary, 0, n, pattern_pmdk_room, NULL, pattern_pmdk_work            \
     }
 
 static const acre_procs_pattern patterns[] = {
-    {"random", "1,000 live blocks of 16 to 512 bytes, any is replaced next", 0, 0,
-     pattern_random_room, NULL, pattern_random_work},
+    {"random", "1,000 live blocks of 16 to 512 bytes, any is next", 0, 0, pattern_random_room, NULL,
+     pattern_random_work},
     {"linux-scalability", "a block of 512 bytes, made and freed", 0, 0, NULL, NULL,
      pattern_scalability_work},
     {"threadtest", "30,000 blocks of 8 bytes made, then freed", 0, 0, pattern_threadtest_room, NULL,
      pattern_threadtest_work},
-    {"larson", "a server: 5,000 live blocks of 8 to 1,000 bytes, some freed by the neighbour",
-     PROCS_HANDS_ON, 0, pattern_larson_room, NULL, pattern_larson_work},
+    {"larson", "5,000 of 8 to 1,000 bytes, some freed by the neighbour", PROCS_HANDS_ON, 0,
+     pattern_larson_room, NULL, pattern_larson_work},
     {"xmalloc", "half of the workers allocate, the others free", PROCS_HANDS_ON | PROCS_PAIRS, 0,
      NULL, NULL, pattern_xmalloc_work},
-    {"cache-thrash", "a block of 8 bytes, written 1,000 times: active false sharing", 0, 0, NULL,
-     NULL, pattern_thrash_work},
-    {"cache-scratch", "the same, the first block a neighbour's: passive false sharing",
-     PROCS_HANDS_ON, 0, NULL, NULL, pattern_scratch_work},
-    {"mstress", "short and long lives, 8 bytes to 5 MB, some blocks wander among all",
-     PROCS_HANDS_ON, 0, pattern_mstress_room, NULL, pattern_mstress_work},
-    {"rptest", "bursts in 1,000 slots of 8 to 16,000 bytes, batches freed by the neighbour",
-     PROCS_HANDS_ON, 0, pattern_rptest_room, NULL, pattern_rptest_work},
-    {"sh6bench", "1,000 blocks of 1 to 1,000 bytes, freed first to last and last to first", 0, 0,
+    {"cache-thrash", "8 bytes, written 1,000 times: active false sharing", 0, 0, NULL, NULL,
+     pattern_thrash_work},
+    {"cache-scratch", "the first a neighbour's: passive false sharing", PROCS_HANDS_ON, 0, NULL,
+     NULL, pattern_scratch_work},
+    {"mstress", "short and long lives, to 5 MB; some wander among all", PROCS_HANDS_ON, 0,
+     pattern_mstress_room, NULL, pattern_mstress_work},
+    {"rptest", "bursts, 8 to 16,000 bytes; batches freed by the neighbour", PROCS_HANDS_ON, 0,
+     pattern_rptest_room, NULL, pattern_rptest_work},
+    {"sh6bench", "1,000 of 1 to 1,000 bytes, first in first out, and last", 0, 0,
      pattern_shbench_room, NULL, pattern_sh6_work},
     {"sh8bench", "the same, a fifth freed by the neighbour", PROCS_HANDS_ON, 0,
      pattern_shbench_room, NULL, pattern_sh8_work},
-    {"alloc-test", "2^18 places over all, a few of them used most, 5 to 1,024 bytes", 0, 0,
+    {"alloc-test", "2^18 places over all, a few used most, 5 to 1,024 bytes", 0, 0,
      pattern_alloc_test_room, NULL, pattern_alloc_test_work},
-    {"fleetbench", "births and deaths of a fleet's sizes, 8 bytes to 386 KB", 0, 0,
-     pattern_fleet_room, pattern_fleet_prepare, pattern_fleet_work},
+    {"fleetbench", "births and deaths as in a fleet, 8 bytes to 386 KB", 0, 0, pattern_fleet_room,
+     pattern_fleet_prepare, pattern_fleet_work},
     PMDK(0, "100 bytes"),
     PMDK(1, "100 bytes, then 130"),
     PMDK(2, "100 bytes, 90 % die, 130"),
@@ -47,7 +46,7 @@ static const acre_procs_pattern patterns[] = {
     PMDK(6, "1,000 to 2,000 bytes, 90 % die, 1,500 to 2,500"),
     PMDK(7, "50 to 150 bytes, 90 % die, 5,000 to 15,000"),
     PMDK(8, "2 MB"),
-    PMDK(9, "1 byte to 5 MB, exponential; 10 to 90 % die when it is full"),
+    PMDK(9, "1 byte to 5 MB, exponential; 10 to 90 % die when full"),
 };
 
 const acre_procs_pattern *acre_procs_pattern_at(size_t i)

@@ -101,13 +101,14 @@ ACRE_TEST(procs, memory_is_told_of_segments_and_of_mallocs)
 {
     static const struct {
         const char *contender, *measure;
-    } row[] = {{"sharded", "segment"}, {"libc", "resident"}};
+        double most; /* times what is live; a sanitizer's malloc keeps what was freed */
+    } row[] = {{"sharded", "segment", 10}, {"libc", "resident", 100}};
     for (int k = 0; k < 2; k++) {
         json_t *o = procs_run(row[k].contender, "pmdk-w0", "--seconds 0.5 -p 2");
         const char *measure = json_string_value(json_object_get(o, "measure"));
         ACRE_CHECK(measure && !strcmp(measure, row[k].measure), "%s", tool_text);
         double used = procs_real(o, "peak_used"), live = procs_real(o, "peak_live");
-        ACRE_CHECK(live > 1e6 && used > live && used < 10 * live, "%s", tool_text);
+        ACRE_CHECK(live > 1e6 && used > live && used < row[k].most * live, "%s", tool_text);
         ACRE_CHECK(procs_real(o, "cpus") >= 1, "%s", tool_text);
         json_decref(o);
     }
