@@ -57,7 +57,7 @@ typedef struct plan_amount {
 
 static const plan_amount plan_full = {4,    3,     1500,    200,  8000, 2500,
                                       10000, 1000000, 2000, 300, 4,    4};
-static const plan_amount plan_quick = {3, 3, 250, 50, 1500, 300, 2000, 10000, 400, 150, 2, 2};
+static const plan_amount plan_quick = {3, 3, 250, 50, 1500, 300, 2000, 10000, 400, 100, 2, 2};
 
 static const plan_amount *plan_amount_of(const plan *p)
 {

@@ -46,7 +46,7 @@ static const acre_procs_pattern patterns[] = {
     PMDK(6, "1,000 to 2,000 bytes, 90 % die, 1,500 to 2,500"),
     PMDK(7, "50 to 150 bytes, 90 % die, 5,000 to 15,000"),
     PMDK(8, "2 MB"),
-    PMDK(9, "1 byte to 5 MB, exponential; 10 to 90 % die when full"),
+    PMDK(9, "1 byte to 5 MB, exponential, until it is full"),
 };
 
 const acre_procs_pattern *acre_procs_pattern_at(size_t i)

@@ -10,7 +10,6 @@
 PANEL_COLUMNS = 4
 patterns = ""
 panel_x = 1
-panel_cpus = 1
 panel_knows(p) = (strstrt(" ".patterns." ", " ".p." ") > 0)
 panel_note(p) = panel_knows(p) ? 0 : (patterns = patterns." ".p, 1)
 stats DATA using (style_note(strcol(1)), panel_note(strcol(2)), panel_x = $3 > panel_x ? $3 : panel_x, $3) nooutput

@@ -8,7 +8,8 @@
  *
  * Every pattern is written anew, after the paper or the program that its comment names, with the parameters
  * that are in use there; where it is another here, the comment says how and why.  What is common to all: time
- * ends a run, not a count; a worker is a process or a thread; of a new block one byte in each of its pages is written. */
+ * ends a run, not a count; a worker is a process or a thread; of a new block one byte in each of its pages is
+ * written. */
 #ifndef ACRE_BENCH_PATTERNS_PATTERN_H
 #define ACRE_BENCH_PATTERNS_PATTERN_H
 
