@@ -136,10 +136,13 @@ static bool realloc_locked(acre_heap *h, void *p, size_t size, size_t usable)
     return done || size <= usable;
 }
 
-static bool realloc_in_place(acre_heap *h, void *p, size_t size, size_t usable)
+/* As keeps() of acre/algorithm.h. */
+static int realloc_keeps(acre_heap *h, const void *p, size_t size, size_t *usable)
 {
-    int e = acre__heap_own(h) ? h->inner->keeps(&h->region, p, usable, size) : EAGAIN;
-    return e == EAGAIN ? realloc_locked(h, p, size, usable) : e == 0;
+    if (acre__heap_own(h) && !acre__heap_foreign(h, p))
+        return h->inner->keeps(&h->region, p, size, usable);
+    *usable = acre_usable_size(h, p);
+    return EAGAIN;
 }
 
 /* The copy is made outside the lock.  Killed before the free: the old block is leaked. */
@@ -171,11 +174,12 @@ void *acre_realloc(acre_heap *h, void *p, size_t size)
 {
     if (!p)
         return acre_alloc(h, size);
-    size_t usable = acre_usable_size(h, p);
+    size_t usable;
+    size += !size;
+    int e = realloc_keeps(h, p, size, &usable);
     if (size > ACRE_SIZE_MAX || usable == 0)
         return NULL;
-    size += !size;
-    if (realloc_in_place(h, p, size, usable))
+    if (e == 0 || (e == EAGAIN && realloc_locked(h, p, size, usable)))
         return p;
     void *q = realloc_by_moving(h, p, size, usable);
     return q ? q : realloc_backwards(h, p, size, usable);

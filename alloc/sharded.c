@@ -25,9 +25,9 @@ ACRE_INLINE void *shard_from_word(const acre_region *r, shard_class *c)
         return NULL;
     acre__put(&w->free, rest);
     char *first = r->base + c->node;
-    uint64_t next = (uint32_t)__builtin_ctzll(rest | (uint64_t)1 << 63);
-    __builtin_prefetch(first + next * c->bytes, 1);
-    return first + (uint64_t)(uint32_t)__builtin_ctzll(free) * c->bytes;
+    uint32_t bytes = c->bytes, next = (uint32_t)__builtin_ctzll(rest | (uint64_t)1 << 63);
+    __builtin_prefetch(first + next * bytes, 1);
+    return first + (uint32_t)__builtin_ctzll(free) * bytes;
 }
 
 ACRE_INLINE void *shard_pop(const acre_region *r, shard_class *c)
@@ -369,11 +369,12 @@ static void *shard_resize_node(void *p, size_t size, acre_resize_command *c)
 
 /* A node stays where it is exactly if it is large enough; so does a block of the house that would lose only
  * little. */
-static int shard_keeps(const acre_region *r, const void *p, size_t usable, size_t size)
+static int shard_keeps(const acre_region *r, const void *p, size_t size, size_t *usable)
 {
-    if (shard_find(r, p).slab)
-        return size <= usable ? 0 : ENOMEM;
-    return size <= usable && usable - size < SHARD_UNIT ? 0 : EAGAIN;
+    *usable = shard_usable(r, p);
+    if (*usable <= shard_root_of(r)->largest)
+        return size <= *usable ? 0 : ENOMEM;
+    return size <= *usable && *usable - size < SHARD_UNIT ? 0 : EAGAIN;
 }
 
 static void *shard_resize(acre_region *r, void *p, acre_resize_command *c)

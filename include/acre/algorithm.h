@@ -221,9 +221,9 @@ struct acre_algorithm {
     /* Fill in l's place, take and give for the calling thread: see acre_local_open().  l->heap is set, and its
      * take() is called for it.  False: it cannot be. */
     bool (*local)(acre_local *l);
-    /* With ACRE_CONCURRENT, in acre_realloc() and without the lock: does a live block of so many usable bytes
-     * stay where it is, if it is to have `size`?  0: yes; ENOMEM: no; EAGAIN: ask resize(). */
-    int (*keeps)(const acre_region *r, const void *p, size_t usable, size_t size);
+    /* With ACRE_CONCURRENT, in acre_realloc() and without the lock: does p stay where it is, if it is to have
+     * `size` bytes?  0: yes; ENOMEM: no; EAGAIN: ask resize().  *usable: as usable(p). */
+    int (*keeps)(const acre_region *r, const void *p, size_t size, size_t *usable);
     /* With ACRE_CONCURRENT: acre_alloc_into() and acre_free_from() without the lock; EAGAIN: with it, the
      * generic way.  The calling thread lets go of what it holds of the heap. */
     int (*into)(acre_region *r, acre_off *slot, size_t size);
