@@ -55,6 +55,15 @@ static int image_header_ok(const acre_image_header *h, uint64_t bytes)
            (bytes - h->sizes_at) / 8 >= ACRE_IMAGE_LITERAL + 1;
 }
 
+static int image_threads_ok(const acre_image_header *h)
+{
+    uint64_t sizes_end = h->sizes_at + (ACRE_IMAGE_LITERAL + 1) * sizeof(uint64_t);
+    if (!h->threads_at)
+        return h->n_threads <= 1;
+    return h->threads_at % 8 == 0 && h->threads_at >= sizes_end && h->threads_at <= h->bytes &&
+           (h->bytes - h->threads_at) / sizeof(uint16_t) >= h->n_ops;
+}
+
 /* The loop trusts every entry, so each is looked at once. */
 static int image_entries_ok(const acre_image *m)
 {
@@ -69,6 +78,14 @@ static int image_entries_ok(const acre_image *m)
     return i == end;
 }
 
+acre_image acre__image_at(const char *p)
+{
+    const acre_image_header *h = (const acre_image_header *)p;
+    return (acre_image){h, (const acre_image_op *)(p + h->ops_at),
+                        (const uint64_t *)(p + h->sizes_at),
+                        h->threads_at ? (const uint16_t *)(p + h->threads_at) : NULL};
+}
+
 static int image_map(acre_image *m, int fd)
 {
     struct stat st;
@@ -81,11 +98,10 @@ static int image_map(acre_image *m, int fd)
     if (p == MAP_FAILED)
         return errno;
     const acre_image_header *h = (const acre_image_header *)p;
-    acre_image image = {h, NULL, NULL};
-    int ok = image_header_ok(h, bytes);
+    acre_image image = {0};
+    int ok = image_header_ok(h, bytes) && image_threads_ok(h);
     if (ok) {
-        image.ops = (const acre_image_op *)(p + h->ops_at);
-        image.sizes = (const uint64_t *)(p + h->sizes_at);
+        image = acre__image_at(p);
         ok = image_entries_ok(&image);
     }
     if (!ok) {
@@ -110,5 +126,5 @@ void acre_image_unmap(acre_image *m)
 {
     if (m->h)
         munmap((void *)m->h, m->h->bytes);
-    *m = (acre_image){NULL, NULL, NULL};
+    *m = (acre_image){0};
 }

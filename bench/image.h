@@ -2,18 +2,21 @@
 /* image.h: a trace made ready to be replayed: 8 bytes an operation, nothing left to decide.
  *
  *     file, and memory after loading
- *     +--------+--------------------------------+-----------------+-------------------------+
- *     | header | entries of the trace           | drain: frees of | sizes, in the order of  |
- *     | 4 KiB  | (n_entries; n_ops operations)  | what is live at | their first use, up to  |
- *     |        |                                | the end, pad    | 65,535; [65535] = 0     |
- *     +--------+--------------------------------+-----------------+-------------------------+
+ *     +--------+--------------------------------+-----------------+-------------------------+- - - - -+
+ *     | header | entries of the trace           | drain: frees of | sizes, in the order of  | threads |
+ *     | 4 KiB  | (n_entries; n_ops operations)  | what is live at | their first use, up to  | one an  |
+ *     |        |                                | the end, pad    | 65,535; [65535] = 0     | op      |
+ *     +--------+--------------------------------+-----------------+-------------------------+- - - - -+
  *
  *     one entry    | slot: 32 | size: 16 | op: 8 | align_log2: 8 |
  *     size 65535   the next entry is the size itself, 64 bits
  *
  * A slot is a place for one live object's address.  The slot that was freed last is used next, so
  * the table is as long as the most objects that were ever live (plus slot 0, that of NULL), and its
- * hot end stays in the cache.  A realloc keeps its object's slot. */
+ * hot end stays in the cache.  A realloc keeps its object's slot.
+ *
+ * Threads are numbered anew in the order in which they come, 16 bits (one beyond
+ * 65,536 counts as one of those), and only there if the trace has more than one. */
 #ifndef ACRE_BENCH_IMAGE_H
 #define ACRE_BENCH_IMAGE_H
 
@@ -63,12 +66,15 @@ typedef struct acre_image_header {
     uint64_t largest;    /* largest request */
     uint64_t trace_ops;  /* operations of the whole trace: more than n_ops if it was cut */
     uint64_t ops_at, sizes_at, bytes; /* offsets in the file, and its length */
+    uint64_t n_threads;               /* that did something; 0 or 1: nobody is told apart */
+    uint64_t threads_at;              /* offset; 0 = none */
 } acre_image_header;
 
 typedef struct acre_image {
     const acre_image_header *h;
     const acre_image_op *ops;
     const uint64_t *sizes;
+    const uint16_t *threads; /* by operation, n_ops; NULL: one did all */
 } acre_image;
 
 /* The size of the operation at entry i. */
@@ -86,6 +92,9 @@ static inline size_t acre_image_width(const acre_image *m, size_t i)
 {
     return m->ops[i].size == ACRE_IMAGE_LITERAL ? 2 : 1;
 }
+
+/* The parts of what lies at p in one piece. */
+acre_image acre__image_at(const char *p);
 
 /* Writes the image to `path`, under another name first.  0 or errno. */
 int acre_image_save(const acre_image *m, const char *path);

@@ -11,9 +11,14 @@
 enum {
     BUILD_HEADER = 4096,
     BUILD_PAD = 128,      /* entries that the loop may prefetch behind the end */
-    BUILD_HASH_BITS = 17, /* of the sizes: twice as many places as sizes */
+    BUILD_HASH_BITS = 17, /* of the sizes and of the threads: twice as many places */
+    BUILD_THREADS = 1 << 16,
     BUILD_DEAD = 0        /* slot of an object that is not live */
 };
+
+typedef struct build_thread {
+    uint32_t tid, number;
+} build_thread;
 
 struct acre_image_builder {
     acre_image_header h;
@@ -23,11 +28,14 @@ struct acre_image_builder {
     acre_lab_vector spare;   /* uint32_t: slots to use again, the last freed on top */
     uint64_t *sizes;         /* ACRE_IMAGE_LITERAL + 1 */
     uint32_t *hash;          /* size -> index + 1 */
+    acre_lab_vector threads; /* uint16_t by operation */
+    build_thread *thread;    /* hash: the trace's number -> ours + 1 */
     uint64_t live_bytes;
 };
 
 static const size_t build_sizes_bytes = (ACRE_IMAGE_LITERAL + 1) * sizeof(uint64_t);
 static const size_t build_hash_bytes = sizeof(uint32_t) << BUILD_HASH_BITS;
+static const size_t build_thread_bytes = sizeof(build_thread) << BUILD_HASH_BITS;
 
 void acre_image_builder_destroy(acre_image_builder *b)
 {
@@ -37,6 +45,8 @@ void acre_image_builder_destroy(acre_image_builder *b)
     acre_lab_vector_free(&b->slot_of);
     acre_lab_vector_free(&b->live);
     acre_lab_vector_free(&b->spare);
+    acre_lab_vector_free(&b->threads);
+    acre_lab_unmap(b->thread, build_thread_bytes);
     acre_lab_unmap(b->sizes, build_sizes_bytes);
     acre_lab_unmap(b->hash, build_hash_bytes);
     acre_lab_unmap(b, sizeof *b);
@@ -49,8 +59,9 @@ acre_image_builder *acre_image_builder_create(void)
         return NULL;
     b->sizes = acre_lab_map(build_sizes_bytes);
     b->hash = acre_lab_map(build_hash_bytes);
+    b->thread = acre_lab_map(build_thread_bytes);
     b->h.n_slots = 1;
-    if (!b->sizes || !b->hash || !acre_lab_vector_push(&b->ops, BUILD_HEADER) ||
+    if (!b->sizes || !b->hash || !b->thread || !acre_lab_vector_push(&b->ops, BUILD_HEADER) ||
         !acre_lab_vector_push(&b->slot_of, sizeof(uint32_t)) ||
         !acre_lab_vector_push(&b->live, sizeof(uint64_t))) {
         acre_image_builder_destroy(b);
@@ -204,7 +215,23 @@ static int build_realloc(acre_image_builder *b, const acre_trace_op *op)
     return e;
 }
 
-int acre_image_builder_add(acre_image_builder *b, const acre_trace_op *op)
+/* Who does the next operation.  The table is full with the last number: who comes then counts as
+ * one of those before. */
+static int build_thread_does(acre_image_builder *b, uint32_t tid)
+{
+    uint32_t mask = (1u << BUILD_HASH_BITS) - 1, at = (tid * 0x9e3779b1u) & mask;
+    uint16_t *who = acre_lab_vector_push(&b->threads, sizeof *who);
+    if (!who)
+        return ENOMEM;
+    while (b->thread[at].number && b->thread[at].tid != tid)
+        at = (at + 1) & mask;
+    if (!b->thread[at].number && b->h.n_threads < BUILD_THREADS)
+        b->thread[at] = (build_thread){tid, (uint32_t)++b->h.n_threads};
+    *who = (uint16_t)(b->thread[at].number ? b->thread[at].number - 1 : tid % BUILD_THREADS);
+    return 0;
+}
+
+static int build_operation(acre_image_builder *b, const acre_trace_op *op)
 {
     switch (op->kind) {
     case ACRE_TRACE_MALLOC:
@@ -217,11 +244,17 @@ int acre_image_builder_add(acre_image_builder *b, const acre_trace_op *op)
         return build_realloc(b, op);
     case ACRE_TRACE_FREE:
         return build_free(b, op->serial);
-    case ACRE_TRACE_EXT:
-        return 0;
     default:
         return EINVAL;
     }
+}
+
+int acre_image_builder_add(acre_image_builder *b, const acre_trace_op *op)
+{
+    if (op->kind == ACRE_TRACE_EXT)
+        return 0;
+    int e = build_operation(b, op);
+    return e ? e : build_thread_does(b, op->tid);
 }
 
 /* The whole image -------------------------------------------------------------------------- */
@@ -240,7 +273,21 @@ static int build_drain(acre_image_builder *b)
     return e;
 }
 
-/* Header, entries and sizes in one piece, as a file has them. */
+/* A trace of one thread has none. */
+static int build_append_threads(acre_image_builder *b)
+{
+    if (b->h.n_threads <= 1)
+        return 0;
+    size_t bytes = (b->threads.used + 7) & ~(size_t)7;
+    void *at = acre_lab_vector_push(&b->ops, bytes);
+    if (!at)
+        return ENOMEM;
+    memcpy(at, b->threads.data, b->threads.used);
+    b->h.threads_at = b->ops.used - bytes;
+    return 0;
+}
+
+/* Header, entries, sizes and threads in one piece, as a file has them. */
 int acre_image_builder_finish(acre_image_builder *b, uint64_t trace_ops, acre_image *m)
 {
     if (build_drain(b) || !acre_lab_vector_push(&b->ops, BUILD_PAD * sizeof(acre_image_op)))
@@ -253,10 +300,11 @@ int acre_image_builder_finish(acre_image_builder *b, uint64_t trace_ops, acre_im
     if (!sizes)
         return ENOMEM;
     memcpy(sizes, b->sizes, build_sizes_bytes);
+    if (build_append_threads(b))
+        return ENOMEM;
     b->h.bytes = b->ops.used;
     char *p = acre_lab_vector_take(&b->ops);
     memcpy(p, &b->h, sizeof b->h);
-    *m = (acre_image){(acre_image_header *)p, (acre_image_op *)(p + b->h.ops_at),
-                      (uint64_t *)(p + b->h.sizes_at)};
+    *m = acre__image_at(p);
     return 0;
 }
