@@ -18,6 +18,7 @@
  * constants, as null's are, the compiler selects instead of jumping, and if they are real calls,
  * the branch is the one that the program itself had. */
 #include "bench/engine.h"
+#include "bench/touch.h"
 
 #ifndef ACRE_REPLAY_LOOP_H
 #define ACRE_REPLAY_LOOP_H
@@ -31,7 +32,6 @@
 #else
 #define REPLAY_UNFORESEEN(x) __builtin_expect_with_probability(!!(x), 1, 0.5)
 #endif
-#define REPLAY_INLINE static inline __attribute__((always_inline, unused))
 
 enum { REPLAY_AHEAD = 32 }; /* entries between prefetching a slot and using it */
 
@@ -41,21 +41,6 @@ REPLAY_INLINE size_t replay_literal(const acre_image_op *o)
     uint64_t size;
     __builtin_memcpy(&size, o + 1, sizeof size);
     return size;
-}
-
-/* One byte in each page that [p, p + size) meets. */
-REPLAY_INLINE void replay_touch_pages(char *p, size_t size)
-{
-    for (char *at = p; at < p + size; at = (char *)(((uintptr_t)at | 4095) + 1))
-        *(volatile char *)at = 1;
-}
-
-REPLAY_INLINE void replay_touch(void *p, size_t size, int touch)
-{
-    if (touch == ACRE_TOUCH_PAGE)
-        replay_touch_pages((char *)p, size);
-    else if (touch == ACRE_TOUCH_FULL)
-        __builtin_memset(p, 1, size);
 }
 #endif
 

@@ -2,6 +2,7 @@
 /* replay_verify.c: does the contender keep what it was given? */
 #include "bench/replay.h"
 
+#include "bench/filling.h"
 #include "bench/lab.h"
 #include "bench/page_map.h"
 
@@ -29,44 +30,11 @@ __attribute__((format(printf, 3, 4))) static int verify_fail(verify_watch *w, ui
     return 1;
 }
 
-/* The 64-bit word that stands at byte 8 * i of block `serial`. */
-static uint64_t verify_word(uint64_t serial, uint64_t i)
-{
-    return serial * 0x9e3779b97f4a7c15u + i;
-}
-
-static void verify_fill(char *p, uint64_t size, uint64_t serial)
-{
-    for (uint64_t at = 0; at < size; at += 8) {
-        uint64_t word = verify_word(serial, at / 8);
-        memcpy(p + at, &word, size - at < 8 ? size - at : 8);
-    }
-}
-
-/* Where the first `size` bytes differ from the block's pattern; `size` if nowhere. */
-static uint64_t verify_differs(const char *p, uint64_t size, uint64_t serial)
-{
-    for (uint64_t at = 0; at < size; at += 8) {
-        uint64_t word = verify_word(serial, at / 8);
-        if (memcmp(p + at, &word, size - at < 8 ? size - at : 8))
-            return at;
-    }
-    return size;
-}
-
-static uint64_t verify_not_zero(const char *p, uint64_t size)
-{
-    uint64_t at = 0;
-    while (at < size && p[at] == 0)
-        at++;
-    return at;
-}
-
 /* A block ends: it must be as it was left. */
 static int verify_before(void *arg, const acre_walk_event *e)
 {
     verify_watch *w = arg;
-    uint64_t at = verify_differs(e->old, e->old_size, w->serial[e->slot]);
+    uint64_t at = filling_differs(e->old, e->old_size, w->serial[e->slot]);
     if (at < e->old_size)
         return verify_fail(w, e->op, "block of %llu bytes was overwritten at byte %llu",
                            (unsigned long long)e->old_size, (unsigned long long)at);
@@ -76,10 +44,7 @@ static int verify_before(void *arg, const acre_walk_event *e)
 
 static uint64_t verify_alignment(const verify_watch *w, const acre_walk_event *e)
 {
-    uint64_t least = w->r->engine->align;
-    if (least < 16 && e->size >= 16)
-        least = 16; /* a malloc may align blocks below 16 bytes by 8 only */
-    return e->align > least ? e->align : least;
+    return filling_alignment(w->r->engine, e->size, e->align);
 }
 
 static bool verify_outside(const verify_watch *w, const acre_walk_event *e)
@@ -104,9 +69,9 @@ static int verify_place(verify_watch *w, const acre_walk_event *e)
 static int verify_contents(verify_watch *w, const acre_walk_event *e)
 {
     uint64_t kept = e->old_size < e->size ? e->old_size : e->size;
-    if (e->kind == ACRE_OP_REALLOC && verify_differs(e->fresh, kept, w->serial[e->slot]) < kept)
+    if (e->kind == ACRE_OP_REALLOC && filling_differs(e->fresh, kept, w->serial[e->slot]) < kept)
         return verify_fail(w, e->op, "realloc lost the contents of %p", (void *)e->old);
-    if (e->kind == ACRE_OP_CALLOC && verify_not_zero(e->fresh, e->size) < e->size)
+    if (e->kind == ACRE_OP_CALLOC && filling_not_zero(e->fresh, e->size) < e->size)
         return verify_fail(w, e->op, "calloc gave memory that is not zero");
     return 0;
 }
@@ -119,7 +84,7 @@ static int verify_after(void *arg, const acre_walk_event *e)
     if (verify_place(w, e) || verify_contents(w, e))
         return 1;
     w->serial[e->slot] = ++w->born;
-    verify_fill(e->fresh, e->size, w->born);
+    filling_put(e->fresh, e->size, w->born);
     return 0;
 }
 
