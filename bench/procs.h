@@ -36,6 +36,7 @@ const char *acre_procs_pattern_summary(const acre_procs_pattern *p);
 typedef struct acre_procs_plan {
     const acre_procs_pattern *pattern;
     const acre_image *image;     /* of the pattern that replays one; else NULL */
+    struct together_stage *stage; /* of the one that replays one together (together.h); else NULL */
     uint32_t processes, threads; /* threads of each process */
     uint64_t duration_ns;
     size_t segment; /* bytes */

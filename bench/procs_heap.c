@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* procs_heap.c: one heap for many processes.
  *
- *     acre     a segment in a memfd; each process maps it where it likes
+ *     acre     a segment in a memfd; each process maps it at an address of its own
  *     Boost    a segment in memory that was mapped before the processes parted: the same address
  *     malloc   a heap in each process */
 #include "bench/procs_internal.h"
@@ -51,13 +51,33 @@ int procs_heap_make(procs_heap *h, const acre_contender *c, size_t bytes)
     return c->family == ACRE_FAMILY_ACRE ? heap_make_house(h, c) : heap_make_other(h, c);
 }
 
-int procs_heap_join(procs_heap *h)
+/* All children of one parent would find the same gap: the i-th first fills i + 1 of them, by mappings of the same
+ * kind, which the kernel places alike.  What cannot be had for that is no error: the address may be another's
+ * then. */
+static void heap_shift(void **gap, uint32_t n, size_t bytes, int fd)
+{
+    for (uint32_t i = 0; i < n; i++)
+        gap[i] = mmap(NULL, bytes, PROT_NONE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+}
+
+static void heap_shift_back(void **gap, uint32_t n, size_t bytes)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (gap[i] != MAP_FAILED)
+            munmap(gap[i], bytes);
+}
+
+int procs_heap_join(procs_heap *h, uint32_t i)
 {
     acre_segment *s;
+    void *gap[ACRE_PROCS_MOST];
     if (!h->house)
         return 0;
+    size_t bytes = acre_segment_capacity(h->house);
     acre_segment_options o = {.fd = acre_segment_fd(h->house)};
+    heap_shift(gap, i + 1, bytes, o.fd);
     int e = acre_segment_open(&s, ACRE_MEMFD, NULL, &o);
+    heap_shift_back(gap, i + 1, bytes);
     if (!e)
         heap_take(h, s);
     return e;

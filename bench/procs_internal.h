@@ -21,8 +21,8 @@ typedef struct procs_heap {
 } procs_heap;
 
 int procs_heap_make(procs_heap *h, const acre_contender *c, size_t bytes);
-/* In a child of who made it: at another address, if the heap can be there. */
-int procs_heap_join(procs_heap *h);
+/* In the i-th child of who made it: at an address of its own, if the heap can be there. */
+int procs_heap_join(procs_heap *h, uint32_t i);
 void procs_heap_leave(procs_heap *h);
 uint64_t procs_heap_used(const procs_heap *h); /* bytes at most, of a common heap; 0: not known */
 bool procs_heap_tells(const procs_heap *h);
@@ -63,7 +63,9 @@ typedef struct procs_tally {
 
 typedef struct procs_board {
     _Alignas(64) _Atomic uint32_t ready, go, stop;
+    _Atomic uint32_t leave; /* by the parent only; `stop` is also a worker's that cannot go on */
     _Alignas(64) _Atomic uint32_t finished; /* workers that hand nothing on any more */
+    _Alignas(64) _Atomic uint32_t over;     /* workers that have done their work */
     procs_tally tally[ACRE_PROCS_MOST];
     procs_live live[ACRE_PROCS_MOST];
     procs_lane lane[ACRE_PROCS_MOST];
@@ -86,7 +88,8 @@ typedef struct procs_worker {
 
 enum procs_pattern_flags {
     PROCS_HANDS_ON = 1, /* what one allocates another frees */
-    PROCS_PAIRS = 2     /* an even number of workers */
+    PROCS_PAIRS = 2,    /* an even number of workers */
+    PROCS_HARNESS = 4   /* also on a reference point */
 };
 
 struct acre_procs_pattern {
@@ -99,7 +102,20 @@ struct acre_procs_pattern {
     void (*work)(procs_worker *w); /* until the board says stop; everything is freed then */
 };
 
+/* Jain's index of n numbers, and the least of them as a part of the mean. */
+double procs_fairness(const double *x, uint32_t n, double *least_share);
+
 /* ---- what every pattern does ---- */
+
+/* The other thread of this core, or another process, may have it meanwhile. */
+static inline void procs_pause(void)
+{
+#if defined __x86_64__ || defined __i386__
+    __builtin_ia32_pause();
+#else
+    __asm__ volatile("" : : : "memory");
+#endif
+}
 
 /* The look at `stop`. */
 static inline bool procs_on(procs_worker *w)

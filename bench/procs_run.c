@@ -74,6 +74,14 @@ static void run_work(procs_worker *w)
                                            .done = true};
 }
 
+/* Who has done its work stays until it may leave: a child that has gone is one that died. */
+static void run_wait_for_leave(procs_board *b)
+{
+    atomic_fetch_add(&b->over, 1);
+    while (!atomic_load(&b->leave))
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
 /* NULL: all went well. */
 static void *run_worker(void *arg)
 {
@@ -91,6 +99,7 @@ static void *run_worker(void *arg)
         return arg;
     run_wait_for_go(r->board);
     run_work(&w);
+    run_wait_for_leave(r->board);
     acre_lab_unmap(w.own, room);
     return NULL;
 }
@@ -117,7 +126,7 @@ static int run_threads(const procs_run *r, uint32_t process)
 static _Noreturn void run_child(procs_run *r, uint32_t process, pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent || procs_heap_join(&r->heap) != 0)
+    if (getppid() != parent || procs_heap_join(&r->heap, process) != 0)
         _exit(RUN_HEAP_FAILED);
     int e = run_threads(r, process);
     if (r->heap.house)
@@ -196,6 +205,8 @@ static int run_wait_until(procs_run *r, uint64_t end)
         run_look_at_live(r);
         if (run_lost_one(r))
             return ECHILD;
+        if (atomic_load(&r->board->over) == run_workers(r->plan))
+            return 0;
     }
     return 0;
 }
@@ -219,6 +230,7 @@ static int run_end(procs_run *r, int error)
 {
     atomic_store(&r->board->go, 1);
     atomic_store(&r->board->stop, 1);
+    atomic_store(&r->board->leave, 1);
     uint64_t end = acre_lab_now_ns() + (uint64_t)RUN_PATIENCE_MS * 1000000;
     for (uint32_t left = r->children; left;) {
         int status;
@@ -236,17 +248,16 @@ static int run_end(procs_run *r, int error)
 }
 
 /* R. Jain et al.: A Quantitative Measure of Fairness (DEC-TR-301, 1984). */
-static void run_fairness(acre_procs_result *out, uint32_t n)
+double procs_fairness(const double *x, uint32_t n, double *least_share)
 {
     double sum = 0, squares = 0, least = 1e300;
     for (uint32_t i = 0; i < n; i++) {
-        double x = (double)out->worker_ops[i];
-        sum += x;
-        squares += x * x;
-        least = x < least ? x : least;
+        sum += x[i];
+        squares += x[i] * x[i];
+        least = x[i] < least ? x[i] : least;
     }
-    out->fairness = squares > 0 ? sum * sum / (n * squares) : 0;
-    out->least_share = sum > 0 ? least * n / sum : 0;
+    *least_share = sum > 0 ? least * n / sum : 0;
+    return squares > 0 ? sum * sum / (n * squares) : 0;
 }
 
 static uint32_t run_cpus(void)
@@ -267,15 +278,17 @@ static void run_used(const procs_run *r, acre_procs_result *out)
 static void run_add_up(const procs_run *r, acre_procs_result *out)
 {
     uint32_t n = run_workers(r->plan);
+    double did[ACRE_PROCS_MOST];
     for (uint32_t i = 0; i < n; i++) {
         const procs_tally *t = &r->board->tally[i];
         out->ops += t->ops;
         out->failed += t->failed;
         out->peak_live += (uint64_t)t->peak_live;
         out->worker_ops[i] = t->ops;
+        did[i] = (double)t->ops;
         out->ops_per_s += t->ns ? (double)t->ops * 1e9 / (double)t->ns : 0;
     }
-    run_fairness(out, n);
+    out->fairness = procs_fairness(did, n, &out->least_share);
     if (r->plan->pattern->flags & PROCS_HANDS_ON)
         out->peak_live = r->live; /* no worker knows its own */
     out->cpus = run_cpus();
@@ -302,7 +315,7 @@ static int run_sensible(const acre_contender *c, const acre_procs_plan *p)
     uint64_t n = (uint64_t)p->processes * p->threads;
     if (!acre_procs_pattern_suits(p->pattern, n))
         return EINVAL;
-    if (c->family == ACRE_FAMILY_REFERENCE)
+    if (c->family == ACRE_FAMILY_REFERENCE && !(p->pattern->flags & PROCS_HARNESS))
         return ENOSPC;
     bool apart = c->family == ACRE_FAMILY_MALLOC && p->processes > 1;
     return apart && p->pattern->flags & PROCS_HANDS_ON && n > 1 ? ENOTSUP : 0;
