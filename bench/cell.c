@@ -2,8 +2,8 @@
 /* cell.c: one planned measurement. */
 #include "bench/cell.h"
 
+#include "bench/cell_internal.h"
 #include "bench/procs.h"
-#include "bench/replay.h"
 #include "traces/trace.h"
 
 #include <acre/base.h>
@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,16 +18,9 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef struct cell {
-    json_t *plan;
-    acre_contender contender;
-    char *error;
-    size_t error_size;
-} cell;
-
 typedef int cell_engine(cell *c, const acre_image *m, json_t *result);
 
-__attribute__((format(printf, 2, 3))) static int cell_fail(cell *c, const char *format, ...)
+int cell_fail(cell *c, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -37,54 +29,54 @@ __attribute__((format(printf, 2, 3))) static int cell_fail(cell *c, const char *
     return EINVAL;
 }
 
-static const char *cell_text(const cell *c, const char *key)
+const char *cell_text(const cell *c, const char *key)
 {
     return json_string_value(json_object_get(c->plan, key));
 }
 
-static uint64_t cell_number(const cell *c, const char *key)
+uint64_t cell_number(const cell *c, const char *key)
 {
     json_int_t n = json_integer_value(json_object_get(c->plan, key));
     return n > 0 ? (uint64_t)n : 0;
 }
 
-static uint64_t cell_budget_ns(const cell *c)
+uint64_t cell_budget_ns(const cell *c)
 {
     return cell_number(c, "budget_ms") * 1000000;
 }
 
 /* Results ------------------------------------------------------------------------------------ */
 
-static void cell_set_integer(json_t *o, const char *key, uint64_t n)
+void cell_set_integer(json_t *o, const char *key, uint64_t n)
 {
     json_object_set_new(o, key, json_integer((json_int_t)n));
 }
 
-static void cell_set_text(json_t *o, const char *key, const char *text)
+void cell_set_text(json_t *o, const char *key, const char *text)
 {
     json_object_set_new(o, key, json_string(text));
 }
 
 /* What is not known is left out. */
-static void cell_set_real(json_t *o, const char *key, double x)
+void cell_set_real(json_t *o, const char *key, double x)
 {
     if (x > 0)
         json_object_set_new(o, key, json_real(x));
 }
 
-static void cell_set_status(json_t *o, enum acre_replay_status s)
+void cell_set_status(json_t *o, enum acre_replay_status s)
 {
     cell_set_text(o, "status", acre_replay_status_name(s));
 }
 
-static void cell_copy(const cell *c, json_t *o, const char *key)
+void cell_copy(const cell *c, json_t *o, const char *key)
 {
     json_t *value = json_object_get(c->plan, key);
     if (value)
         json_object_set(o, key, value);
 }
 
-static int cell_cannot(cell *c, int e)
+int cell_cannot(cell *c, int e)
 {
     if (e == ENOSYS && !acre_contender_missing(&c->contender, c->error, c->error_size))
         return cell_fail(c, "%s has to be preloaded", c->contender.library);
@@ -157,7 +149,7 @@ static int cell_verify(cell *c, const acre_image *m, json_t *o)
     return 0;
 }
 
-static json_t *cell_array(const uint64_t *x, size_t n)
+json_t *cell_array(const uint64_t *x, size_t n)
 {
     json_t *a = json_array();
     for (size_t i = 0; i < n; i++)
@@ -338,6 +330,7 @@ static const struct {
     {"latency", cell_latency, 1},
     {"procs", cell_procs, 0},
     {"procs_replay", cell_procs_replay, 1},
+    {"together", cell_together, 1},
 };
 enum { CELL_ENGINES = sizeof cell_engines / sizeof *cell_engines };
 

@@ -4,8 +4,8 @@
  * A cell is self-contained: `acre cell` runs it anywhere (this machine's worker processes, GNU
  * parallel, a Slurm array), in a fresh process, and its result appears whole or not at all.
  *
- *     engine     "replay", "fit", "verify", "timeline", "safety", "latency", "live_cost", "procs" or
- *                "procs_replay"
+ *     engine     "replay", "fit", "verify", "timeline", "safety", "latency", "live_cost", "procs",
+ *                "procs_replay" or "together"
  *     algorithm  a contender
  *     trace      name for results;  file: of the trace;  max_ops: cut after so many (0 = not)
  *     image      of the trace, if made already, else it is made for this cell
@@ -15,6 +15,8 @@
  *     live N                                live_cost
  *     pattern NAME, processes N, threads N, duration_ms N, segment BYTES    procs;
  *                                           without pattern and segment also procs_replay
+ *     processes N, threads N, split "auto|threads|objects", cross PERCENT, lead N, verify BOOL,
+ *     touch, warm                           together (no lead: no limit)
  *     budget_ms  0 = no limit
  *     cpu        to be pinned to, if allowed;  pad: bytes to lengthen the environment by
  *     out        file of the result; else standard output */
