@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* replay.c: `acre replay`: run traces on contenders, each run in a fresh process. */
 #include "cli/procs_tools.h"
+#include "cli/replay_tools.h"
 
 #include "bench/contender.h"
 #include "bench/image.h"
@@ -26,7 +27,10 @@ static const char replay_doc[] =
     "'adaptive_pools:nodes=16|32,overhead=2|5' is four contenders.  Times are nanoseconds an "
     "operation, the harness "
     "(the replay of nothing) included; cold is the first pass on a fresh heap, warm the median of "
-    "further passes on the emptied heap.";
+    "further passes on the emptied heap.\n\nWith --together one trace is shared out, each operation "
+    "done once: ns and ops/s are of all workers by the wall clock, harness the same of nothing; "
+    "crossed: frees that another worker did than allocated; waited: part of the workers' time, for "
+    "blocks of others; fair: Jain's index of how fast each worked when it did not wait.";
 
 enum {
     REPLAY_WARM = 1000,
@@ -36,8 +40,12 @@ enum {
     REPLAY_LATENCY,
     REPLAY_JSON,
     REPLAY_THREADS,
-    REPLAY_PROCS
+    REPLAY_PROCS,
+    REPLAY_TOGETHER,
+    REPLAY_LEAD
 };
+
+enum { REPLAY_CROSS = 25 /* percent */ };
 
 static const struct argp_option replay_options[] = {
     {NULL, 'a', "NAME[,NAME]", 0, "Algorithms and baselines, sweeps (default: rbtree_best_fit)", 0},
@@ -48,6 +56,16 @@ static const struct argp_option replay_options[] = {
     {"threads", REPLAY_THREADS, "N", 0,
      "Threads that replay the trace on one heap, each with objects of its own (default 1)", 0},
     {"procs", REPLAY_PROCS, "N", 0, "The same with processes (default 1)", 0},
+    {"together", REPLAY_TOGETHER, "threads|PERCENT", OPTION_ARG_OPTIONAL,
+     "Workers (threads times procs) replay the trace once, between them, as its threads did; or "
+     "objects are dealt out, and PERCENT of frees and reallocs done by another worker.  A free "
+     "waits for its allocation.  "
+     "Default: threads if the trace has one for each worker, else 25",
+     0},
+    {"lead", REPLAY_LEAD, "OPS", 0,
+     "With --together: operations of the trace that a worker may be ahead of the slowest; 0: one "
+     "operation after the other (default: no limit)",
+     0},
     {"fit", REPLAY_FIT, NULL, 0,
      "Search the smallest segment in which the trace succeeds (s_min); for mallocs the growth of "
      "resident memory",
@@ -63,18 +81,6 @@ static const struct argp_option replay_options[] = {
      0},
     {"json", REPLAY_JSON, NULL, 0, "One JSON object a run", 0},
     {0}};
-
-typedef struct replay_args {
-    const char *algorithms;
-    unsigned repeat, warm, procs, threads;
-    const char *touch;
-    double budget;
-    bool fit, verify, latency, json;
-    char **traces;
-    int n_traces;
-    char image[64];
-    bool failed; /* some check */
-} replay_args;
 
 /* A whole number of [1, most]. */
 static unsigned replay_count(const char *arg, unsigned most, struct argp_state *state)
@@ -93,6 +99,25 @@ static double replay_seconds(const char *arg, struct argp_state *state)
     if (!*arg || *end || !(s > 0 && s < 1e6))
         argp_error(state, "'%s' is not a time in seconds", arg);
     return s;
+}
+
+static int64_t replay_whole(const char *arg, int64_t most, struct argp_state *state)
+{
+    char *end;
+    errno = 0;
+    long long n = strtoll(arg, &end, 10);
+    if (!*arg || *end || errno || n < 0 || n > most)
+        argp_error(state, "'%s' is not a number from 0 to %lld", arg, (long long)most);
+    return n;
+}
+
+/* How the trace is shared out. */
+static void replay_split(replay_args *a, const char *arg, struct argp_state *state)
+{
+    a->together = true;
+    a->split = !arg ? "auto" : strcmp(arg, "threads") ? "objects" : "threads";
+    if (arg && strcmp(arg, "threads"))
+        a->cross = (unsigned)replay_whole(arg, 100, state);
 }
 
 static error_t replay_option(int key, char *arg, struct argp_state *state)
@@ -121,6 +146,12 @@ static error_t replay_option(int key, char *arg, struct argp_state *state)
         break;
     case REPLAY_PROCS:
         a->procs = replay_count(arg, ACRE_PROCS_MOST, state);
+        break;
+    case REPLAY_TOGETHER:
+        replay_split(a, arg, state);
+        break;
+    case REPLAY_LEAD:
+        a->lead = replay_whole(arg, INT64_MAX, state);
         break;
     case REPLAY_FIT:
         a->fit = true;
@@ -177,7 +208,7 @@ static int replay_cell(replay_args *a, json_t *run, const char *engine, const ch
     return 0;
 }
 
-static double replay_real(const json_t *o, const char *key)
+double replay_real(const json_t *o, const char *key)
 {
     return json_number_value(json_object_get(o, key));
 }
@@ -188,7 +219,7 @@ static void replay_print_header(void)
            "warm ns", "net ns", "peak live", "used/live", "smin/live");
 }
 
-static void replay_print_number(double x, int width, int digits)
+void replay_print_number(double x, int width, int digits)
 {
     if (x > 0)
         printf(" %*.*f", width, digits, x);
@@ -216,15 +247,19 @@ static void replay_print(const json_t *run)
     putchar('\n');
 }
 
+void replay_print_json(json_t *run)
+{
+    json_object_del(run, "kind");
+    json_dumpf(run, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    putchar('\n');
+}
+
 static void replay_show(const replay_args *a, json_t *run)
 {
-    if (a->json) {
-        json_object_del(run, "kind");
-        json_dumpf(run, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
-        putchar('\n');
-    } else {
+    if (a->json)
+        replay_print_json(run);
+    else
         replay_print(run);
-    }
     fflush(stdout);
 }
 
@@ -253,10 +288,10 @@ static int replay_one(replay_args *a, const char *algorithm, const char *file, d
     return e;
 }
 
-/* Several workers on one heap, whole passes for at least this time. */
-enum { REPLAY_TOGETHER_MS = 1000 };
+/* Several workers on one heap, each with objects of its own, whole passes for at least this time. */
+enum { REPLAY_BESIDE_MS = 1000 };
 
-static int replay_together(replay_args *a, const char *algorithm, const char *file)
+static int replay_beside(replay_args *a, const char *algorithm, const char *file)
 {
     char name[256], error[256];
     json_t *result;
@@ -264,7 +299,7 @@ static int replay_together(replay_args *a, const char *algorithm, const char *fi
     json_t *plan =
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i}", "engine", "procs_replay", "algorithm",
                   algorithm, "trace", name, "file", file, "image", a->image, "processes",
-                  (int)a->procs, "threads", (int)a->threads, "duration_ms", REPLAY_TOGETHER_MS);
+                  (int)a->procs, "threads", (int)a->threads, "duration_ms", REPLAY_BESIDE_MS);
     if (!plan)
         return cli_fail("%s: not a name in UTF-8", file);
     int e = acre_worker_run(plan, &result, error, sizeof error);
@@ -276,14 +311,14 @@ static int replay_together(replay_args *a, const char *algorithm, const char *fi
     return 0;
 }
 
-static int replay_all_together(replay_args *a, const char *file)
+static int replay_all_beside(replay_args *a, const char *file)
 {
     int e = 0;
     for (unsigned i = 0; i < a->repeat && !e; i++) {
         char spec[ACRE_SPEC_MAX];
         const char *list = a->algorithms;
         while (!e && acre_contender_next(&list, spec))
-            e = replay_together(a, spec, file);
+            e = replay_beside(a, spec, file);
     }
     return e;
 }
@@ -293,8 +328,10 @@ static int replay_trace(replay_args *a, const char *file)
     acre_trace_error error;
     if (acre_image_compile_file(a->image, file, 0, &error))
         return cli_fail("%s", error.text);
+    if (a->together)
+        return replay_together(a, file);
     if (a->procs * a->threads > 1)
-        return replay_all_together(a, file);
+        return replay_all_beside(a, file);
     json_t *null = json_object();
     int e = replay_cell(a, null, "replay", "null", file);
     double warm = replay_real(null, "ns_per_op_warm"), cold = replay_real(null, "ns_per_op_cold");
@@ -346,6 +383,32 @@ static int replay_make_image(replay_args *a)
     return 0;
 }
 
+/* 0, or an exit status after a message. */
+static int replay_check(const replay_args *a)
+{
+    unsigned workers = a->procs * a->threads;
+    if (a->together && (workers < 2 || workers > ACRE_PROCS_MOST))
+        return cli_fail("option --together: 2 to %d workers: --threads times --procs",
+                        ACRE_PROCS_MOST);
+    if (a->lead >= 0 && !a->together)
+        return cli_fail("option --lead: only with --together");
+    if (workers > 1 && (a->fit || a->latency))
+        return cli_fail("options --fit, --latency are of one process with one thread");
+    if (workers > 1 && a->verify && !a->together)
+        return cli_fail("option --verify is of one process with one thread, or of --together");
+    return 0;
+}
+
+static void replay_header(const replay_args *a)
+{
+    if (a->together)
+        replay_together_header();
+    else if (a->procs * a->threads > 1)
+        procs_show_header("trace");
+    else
+        replay_print_header();
+}
+
 int cmd_replay(int argc, char **argv)
 {
     static const struct argp argp = {replay_options, replay_option, "TRACE…", replay_doc,
@@ -356,21 +419,20 @@ int cmd_replay(int argc, char **argv)
                      .procs = 1,
                      .threads = 1,
                      .touch = "line",
+                     .cross = REPLAY_CROSS,
+                     .lead = -1,
                      .budget = 60};
     argp_err_exit_status = CLI_USAGE;
     if (argp_parse(&argp, argc, argv, 0, NULL, &a))
         return CLI_USAGE;
-    bool together = a.procs * a.threads > 1;
-    if (together && (a.fit || a.verify || a.latency))
-        return cli_fail("options --fit, --verify, --latency are of one process with one thread");
-    int e = replay_expand(&a);
+    int e = replay_check(&a);
+    if (!e)
+        e = replay_expand(&a);
     if (e)
         return e;
     e = replay_make_image(&a);
-    if (!e && !a.json && together)
-        procs_show_header("trace");
-    else if (!e && !a.json)
-        replay_print_header();
+    if (!e && !a.json)
+        replay_header(&a);
     for (int i = 0; i < a.n_traces && !e; i++)
         e = replay_trace(&a, a.traces[i]);
     unlink(a.image);
