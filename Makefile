@@ -43,7 +43,7 @@ LAB_LIBS := -lzstd -ljansson -lm -ldl -lpthread
 
 # ---- sources, by wildcard: adding a file is enough ----
 LIB_SRC    := $(wildcard sync/*.c alloc/*.c segment/*.c) $(if $(filter bugs,$(VARIANT)),tests/bug_switch.c)
-LAB_SRC    := $(wildcard traces/*.c bench/*.c bench/patterns/*.c)
+LAB_SRC    := $(wildcard traces/*.c bench/*.c)
 RECORD_SRC := $(wildcard traces/record/*.c)
 CLI_SRC    := $(wildcard cli/*.c)
 MICRO_SRC  := $(wildcard bench/micro/*.c)
@@ -72,13 +72,14 @@ say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@' &&) $(2)
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all deps-build deps-test deps-compare test check examples layers headers-check format \
-        check-asan check-asan-clang check-tsan check-valgrind fuzz coverage compare bench bench-sync growth procs plots \
+        check-asan check-asan-clang check-tsan check-valgrind fuzz coverage compare bench bench-sync growth plots \
         traces install clean help crash crash-sync explore models bugs bugs-variant
 
 # ---- the jobs of a newcomer ----
-compare: deps-compare  ## main job: replay the bundled traces on everything, rank, write build/report/
+# HELD_OUT=1: the traces on which nothing was tuned, into build/held-out/.
+compare: deps-compare  ## main job: replay the bundled traces on everything, rank, write build/report/ (HELD_OUT=1)
 	@$(MAKE) --no-print-directory all
-	build/acre compare $(if $(QUICK),--quick) -o build/report $(ARGS)
+	build/acre compare $(if $(QUICK),--quick) -o build/$(if $(HELD_OUT),held-out,report) $(ARGS) $(if $(HELD_OUT),traces/held-out/*.acr)
 
 test: deps-test  ## install what is missing, build, pass every test
 	@$(MAKE) --no-print-directory all check
@@ -202,7 +203,7 @@ crash-variant: $B/crash
 	@$B/crash $(if $(QUICK),--quick) $(if $(A),-a $(A)) --json build/crash.json $(ARGS)
 
 # The programs that tests/bugs.def names.
-BUG_TESTS := $(shell awk -F'|' '!/^#/ {split($$4, t, " "); print t[1]}' tests/bugs.def | sort -u)
+BUG_TESTS := $(shell awk -F'|' '$$1 + 0 {split($$4, t, " "); print t[1]}' tests/bugs.def | sort -u)
 bugs:  ## seed bugs, each of which its test must catch: build/bugs.json (N='7 12')
 	@tools/install-packages.sh $(PACKAGES_TEST)
 	@$(MAKE) --no-print-directory VARIANT=bugs bugs-variant
@@ -275,11 +276,6 @@ growth: deps-compare  ## alloc + free against live blocks, 10² … 10⁷, into 
 	build/acre growth --json $(if $(QUICK),--max 1e5 --budget 2,--max 1e7) $(ARGS) > build/report/growth.part
 	mv build/report/growth.part build/report/growth.jsonl
 	@test ! -f build/report/results.jsonl || build/acre report -q build/report
-procs: deps-compare  ## all patterns, everybody, 1 to 4 processes, with pictures, into the report (QUICK=1; ARGS=…)
-	@$(MAKE) --no-print-directory all
-	@mkdir -p build
-	build/acre procs -a all -P all -p $(if $(QUICK),1$(comma)2,1$(comma)2$(comma)4) --seconds $(if $(QUICK),0.1,0.5) -o build/report $(ARGS)
-	@test ! -f build/report/results.jsonl || build/acre report -q build/report
 bench-sync: deps-compare  ## every lock, queue and ring beside its peers: build/report/sync.html (QUICK=1; ARGS=…)
 	@$(MAKE) --no-print-directory all
 	build/bench-sync --benchmark_enable_random_interleaving=true \
@@ -292,7 +288,7 @@ bench-sync: deps-compare  ## every lock, queue and ring beside its peers: build/
 plots:  ## draw the last comparison's pictures and report again
 	build/acre report --png build/report
 	@test ! -f build/bench-sync.json || build/acre report-sync -q --png -o build/report build/bench-sync.json
-traces:  ## record the bundled traces anew (replaces traces/*.acr)
+traces:  ## record the bundled and the held out traces anew (replaces traces/*.acr, traces/held-out/*.acr)
 	@$(MAKE) --no-print-directory all
 	tools/make-traces.sh
 

@@ -17,7 +17,8 @@
 
 static const char compare_doc[] =
     "Replay traces on all memory algorithms and baselines, rank them, and write the report."
-    "\vWithout a TRACE the bundled ones are taken.  DIR gets results.jsonl and index.html.  "
+    "\vWithout a TRACE the bundled ones are taken; traces/held-out/*.acr are those that nothing was tuned on.  "
+    "DIR gets results.jsonl and index.html.  "
     "Interrupted, or planned only, it is continued by --resume DIR; the lines of DIR/plan.jsonl "
     "may also be run by `acre cell` anywhere.";
 

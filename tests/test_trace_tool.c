@@ -126,3 +126,13 @@ ACRE_TEST(trace_tool, every_bundled_trace_is_sound)
                 "n=$((n + 1)); done; [ $n -ge 11 ] && echo all sound", 0, "all sound");
     tool_end();
 }
+
+/* A program that is also among the bundled ones would have been tuned on. */
+ACRE_TEST(trace_tool, held_out_traces_are_sound_long_and_of_other_programs)
+{
+    tool_begin();
+    tool_expect("n=0; for f in traces/held-out/*.acr; do b=traces/${f##*/}; [ ! -e $b ] || exit 1; "
+                "$ACRE trace info --json $f | grep -qE '\"ops\":([2-9][0-9]{5}|[0-9]{7,}),' || exit 1; "
+                "n=$((n + 1)); done; [ $n -ge 3 ] && echo held out", 0, "held out");
+    tool_end();
+}

@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# make-traces.sh [NAME...]: record the bundled traces, all or some, into traces/NAME.acr.
+# make-traces.sh [NAME...]: record the bundled traces, all or some, into traces/NAME.acr, and those that
+# nothing is tuned on into traces/held-out/NAME.acr.
 #
 # Each function record_NAME makes its input (always the same: fixed seeds, no date, no network) in
 # the current directory, an empty one, and runs the program through `rec`.  The archive with the
-# most operations of the program asked for is kept.  Afterwards the table in traces/README.md is
+# most operations of the program asked for is kept.  Afterwards the tables in traces/README.md are
 # written from what the archives say.
 set -eu -o pipefail
 
@@ -12,8 +13,9 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 acre=${ACRE:-$top/build/acre}
 work=$top/build/make-traces
 programs="cc1 sqlite3 python3 git xmllint jq perl gawk lua redis gnuplot vim bash groff ripgrep"
+held_out="bc cmake gdb php rsvg tidy"
 packages="gcc sqlite3 python3 git libxml2-utils jq perl gawk lua5.4 redis-server redis-tools
-gnuplot-nox vim-tiny bash groff-base ripgrep"
+gnuplot-nox vim-tiny bash groff-base ripgrep bc cmake gdb php8.2-cli librsvg2-bin fonts-dejavu-core tidy"
 
 export LC_ALL=C.UTF-8 TZ=UTC0 HOME=$work
 unset LD_PRELOAD
@@ -267,13 +269,126 @@ record_ripgrep() { # two threads: search a generated tree
     rec rg rg -j2 --no-ignore -n -o -r '$2 $1' '([a-m]\w+) ([n-z]\w+)' tree
 }
 
+# ---- Held out: nothing is tuned on these ---------------------------------------------------------
+
+record_bc() { # long numbers: series, sines and logarithms, primes, remainders
+    cat > input.bc <<'BC'
+scale = 60
+define f(n) { if (n < 2) return (1); return (n * f(n - 1)); }
+define p(n) { auto i; for (i = 2; i * i <= n; i++) if (n % i == 0) return (0); return (1); }
+for (i = 1; i < 120; i++) x = x + 1 / f(i)
+x
+for (i = 0; i < 30; i++) y += s(i / 7) * e(i / 9) + l(i + 1) / a(i + 1)
+y
+scale = 0
+for (i = 3; i < 2000; i += 2) if (p(i)) { n += 1; q[n] = i; }
+for (i = 1; i < n; i++) r = (r * q[i]) % (10 ^ 80 + q[i])
+n; r
+BC
+    rec bc bc -l -q input.bc
+}
+
+record_cmake() { # C++: a script of lists, regular expressions, recursion, JSON
+    gen 16 'BEGIN { print "cmake_minimum_required(VERSION 3.16)";
+        for (i = 0; i < 400; i++) {
+            printf "set(v%d \"%s;%s;%s\")\nlist(APPEND all_%d ${v%d} %s)\n", i, word(), word(), word(), i % 20, i, word();
+            printf "string(REGEX REPLACE \"([a-m]+)\" \"<\\\\1>\" r%d \"${all_%d}\")\n", i, i % 20;
+            printf "string(JSON j%d SET \"{\\\"a\\\": [1, 2]}\" \"%s\" \"[\\\"%s\\\", {\\\"%s\\\": %d}]\")\n", i, word(), word(), word(), rnd(1000) }
+        print "function(walk n)\n  if(n GREATER 0)\n    math(EXPR m \"${n} - 1\")\n    foreach(x ${all_1})";
+        print "      string(TOUPPER ${x} y)\n      string(LENGTH \"${y}${r7}\" z)\n    endforeach()\n    walk(${m})\n  endif()\nendfunction()";
+        print "walk(40)\nlist(SORT all_3)\nlist(REMOVE_DUPLICATES all_4)\nmessage(STATUS \"${all_3};${j399}\")" }' > input.cmake
+    rec cmake cmake -P input.cmake
+}
+
+record_gdb() { # C++: a debugger reads a program of 800 functions: types, listings, code, breakpoints
+    gen 20 'BEGIN { print "#include <stdio.h>";
+        for (i = 0; i < 400; i++) {
+            printf "struct s%d { int a, b[%d]; double c; struct s%d *next; union { long l; char t[%d]; } u; };\n", i, 1 + rnd(30), (i ? rnd(i) : 0), 1 + rnd(20);
+            printf "typedef struct s%d t_%s_%d;\n", i, word(), i;
+            printf "static int f%d(struct s%d *p, int x)\n{\n    int sum = 0;\n    for (int i = 0; i < x; i++)\n        sum += p->b[0] + %d;\n    return sum;\n}\n", i, i, rnd(99);
+            printf "int g%d(void)\n{\n    struct s%d v = {0};\n    return f%d(&v, %d);\n}\n", i, i, i, rnd(9) }
+        printf "int main(void)\n{\n    return 0"; for (i = 0; i < 400; i++) printf " + g%d()", i; print ";\n}" }' > input.c
+    gcc -g -O0 input.c -o program
+    gen 21 'BEGIN { print "set pagination off\nset confirm off\ninfo types .\ninfo functions ."; for (i = 0; i < 400; i += 2)
+        printf "ptype struct s%d\ninfo scope g%d\ndisassemble /s f%d\nlist f%d\nbreak g%d\n", i, i, i, i, i; print "info breakpoints" }' > input.gdb
+    rec gdb gdb -nx -q -batch -x input.gdb ./program
+}
+
+record_php() { # objects, arrays, closures, sorting, JSON, serialising; through malloc
+    cat > input.php <<'PHP'
+<?php
+$seed = 18;
+function rnd($n) { global $seed; $seed = $seed * 16807 % 2147483647; return $seed % $n; }
+class Order {
+    public $id, $customer, $lines = [];
+    function __construct($id, $customer) { $this->id = $id; $this->customer = $customer; }
+    function total() { return array_sum(array_map(fn($l) => $l['price'] * $l['n'], $this->lines)); }
+}
+$orders = $by = $words = [];
+for ($i = 0; $i < 4000; $i++) {
+    $o = new Order($i, "customer " . rnd(500));
+    for ($k = 1 + rnd(6); $k > 0; $k--)
+        $o->lines[] = ['item' => "item " . rnd(300), 'price' => rnd(10000) / 100, 'n' => 1 + rnd(9)];
+    $orders[] = $o;
+}
+foreach ($orders as $o) $by[$o->customer][] = $o;
+ksort($by);
+$html = '';
+foreach ($by as $name => $list) {
+    usort($list, fn($a, $b) => $b->total() <=> $a->total());
+    foreach ($list as $o)
+        $html .= sprintf("<tr><td>%s</td><td>%d</td><td>%.2f</td></tr>\n", htmlspecialchars(strtoupper($name)), $o->id, $o->total());
+}
+$cells = array_map(fn($r) => explode('</td><td>', strip_tags($r, '<td>')), preg_split('/\n/', $html));
+$back = json_decode(json_encode(array_slice($orders, 0, 2500)), true);
+for ($i = 0; $i < 3000; $i++) {
+    $s = serialize($back[rnd(2500)]);
+    $words[] = str_replace('item', 'thing', $s) . count(unserialize($s)['lines']);
+}
+function turned($rows) { foreach ($rows as $r) yield array_reverse($r); }
+$n = 0;
+foreach (turned($cells) as $c) $n += count($c);
+printf("%d %d %d %d\n", count($by), strlen($html), strlen(implode(',', $words)), $n);
+PHP
+    USE_ZEND_ALLOC=0 rec php8.2 /usr/bin/php8.2 -n input.php
+}
+
+record_rsvg() { # Rust and C: 250 groups of paths, gradients, text and a few blurred circles become pixels
+    gen 15 'BEGIN { print "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"900\" height=\"900\"><defs>";
+        for (i = 0; i < 40; i++) printf "<linearGradient id=\"g%d\"><stop offset=\"0\" stop-color=\"#%06x\"/><stop offset=\"1\" stop-color=\"#%06x\"/></linearGradient>\n", i, rnd(16777216), rnd(16777216);
+        print "<filter id=\"f\"><feGaussianBlur stdDeviation=\"3\"/></filter></defs>";
+        for (i = 0; i < 250; i++) {
+            printf "<g transform=\"rotate(%d %d %d)\" opacity=\"0.%d\"><path d=\"M%d %d", rnd(360), rnd(900), rnd(900), 1 + rnd(9), rnd(900), rnd(900);
+            for (j = 4 + rnd(40); j > 0; j--) printf " c%d %d %d %d %d %d", rnd(90) - 45, rnd(90) - 45, rnd(90) - 45, rnd(90) - 45, rnd(90) - 45, rnd(90) - 45;
+            printf "\" fill=\"url(#g%d)\" stroke=\"#%06x\"/><text x=\"%d\" y=\"%d\" font-size=\"%d\">%s %s</text>", rnd(40), rnd(16777216), rnd(900), rnd(900), 6 + rnd(20), word(), word();
+            printf "%s</g>\n", i % 80 ? "" : sprintf("<circle cx=\"%d\" cy=\"%d\" r=\"%d\" filter=\"url(#f)\"/>", rnd(900), rnd(900), 5 + rnd(40)) }
+        print "</svg>" }' > input.svg
+    rec rsvg-convert rsvg-convert -o output.png input.svg
+}
+
+record_tidy() { # untidy HTML of 6,000 sections is parsed, mended and written
+    gen 19 'BEGIN { print "<html><head><title>t</title></head><body>"; for (i = 0; i < 6000; i++) {
+            printf "<div class=%s><p>%s <b>%s <i>%s</b> %s</i> &amp; <a href=\"/%s?a=%d&b=%d\">%s</a><ul><li>%s<li>%s</ul>", word(), word(), word(), word(), word(), word(), i, rnd(99), word(), word(), word();
+            if (rnd(4)) print "</div>";
+            if (rnd(9) == 0) printf "<table><tr><td>%s<td align=center>%s<tr><th>%s</table>\n", word(), word(), word() } }' > input.html
+    rec tidy tidy -q -f /dev/null -o output.html input.html || [ $? -eq 1 ] # it warns
+}
+
 # ---- Keeping ------------------------------------------------------------------------------------
 
+folder() { # of a trace, from the top
+    case " $held_out " in
+    *" $1 "*) echo traces/held-out ;;
+    *) echo traces ;;
+    esac
+}
+
 keep() { # the archive of the program with the most operations
-    local best
+    local best kept=$top/$(folder "$1")/$1.acr
     best=$("$acre" trace info --json "out/$program".*.acr | jq -rs 'max_by(.ops).file')
-    cp "$best" "$top/traces/$1.acr"
-    "$acre" trace info --json "$top/traces/$1.acr" | jq -r '"\(.ops) operations, \(.bytes_per_op * 1000 | round / 1000) bytes/op"'
+    mkdir -p "${kept%/*}"
+    cp "$best" "$kept"
+    "$acre" trace info --json "$kept" | jq -r '"\(.ops) operations, \(.bytes_per_op * 1000 | round / 1000) bytes/op"'
 }
 
 record() {
@@ -296,21 +411,22 @@ version() { # of the Debian package of a program, as the table shows it
     dpkg-query -W -f '${Package} ${Version}' "$owner" 2>/dev/null || echo unknown
 }
 
-table() {
+table() { # of the traces in a folder
     echo "| trace | program | command | operations | objects | peak live bytes | threads | bytes/op |"
     echo "|---|---|---|--:|--:|--:|--:|--:|"
     local file
-    for file in "$top"/traces/*.acr; do
+    for file in "$top/$1"/*.acr; do
         "$acre" trace info --json "$file" | jq -r --arg v "$(version "$("$acre" trace info --json "$file" | jq -r .meta.exe)")" \
             '"| `\(.file | sub(".*/"; "") | sub(".acr$"; ""))` | \($v) | `\(.meta.command | gsub("\\|"; "\\|") | if length > 60 then .[:57] + "..." else . end)` | \(.ops) | \(.objects) | \(.peak_live) | \(.threads) | \(.bytes_per_op * 1000 | round / 1000) |"'
     done
 }
 
-write_table() {
+write_tables() {
     local readme=$top/traces/README.md
     [ -f "$readme" ] || return 0
-    table > "$work/table"
-    gawk -v table="$work/table" '/^<!-- table -->$/ { print; while ((getline line < table) > 0) print line; skip = 1; next }
+    table traces > "$work/table"
+    table traces/held-out > "$work/table-held-out"
+    gawk -v work="$work" '/^<!-- table(-held-out)? -->$/ { print; file = work "/" $2; while ((getline line < file) > 0) print line; skip = 1; next }
         /^<!-- end of table -->$/ { skip = 0 } !skip' "$readme" > "$work/readme"
     cat "$work/readme" > "$readme"
 }
@@ -318,7 +434,7 @@ write_table() {
 mkdir -p "$work"
 echo "Debian packages needed:" $packages
 [ -x "$top/tools/install-packages.sh" ] && "$top/tools/install-packages.sh" $packages
-for name in ${*:-$programs}; do
+for name in ${*:-$programs $held_out}; do
     record "$name"
 done
-write_table
+write_tables
