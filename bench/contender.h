@@ -12,7 +12,7 @@
 
 enum acre_family { ACRE_FAMILY_REFERENCE, ACRE_FAMILY_ACRE, ACRE_FAMILY_MALLOC, ACRE_FAMILY_BOOST };
 
-enum { ACRE_SPEC_MAX = 160, ACRE_SWEEP_MAX = 4096 };
+enum { ACRE_SPEC_MAX = 320, ACRE_SWEEP_MAX = 4096 };
 
 typedef struct acre_contender {
     char spec[ACRE_SPEC_MAX];    /* as it was written */

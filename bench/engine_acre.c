@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* engine_acre.c: acre's algorithms through the public calls, in a segment in the harness's
  * memory. */
-#include "bench/engine.h"
+#include "bench/contender.h"
 
 #include <acre/alloc.h>
 #include <acre/segment.h>
@@ -18,7 +18,7 @@ static struct {
 static int house_open(void **heap, const char *name, const char *options, void *memory,
                       size_t bytes)
 {
-    char spec[256];
+    char spec[2 * ACRE_SPEC_MAX];
     acre_segment_options o = {.size = bytes, .buffer = memory};
     if ((size_t)snprintf(spec, sizeof spec, "%s%s%s", name, *options ? ":" : "", options) >=
         sizeof spec)

@@ -21,6 +21,10 @@ char *cli_command(int argc, char **argv);
  * tenth otherwise.  done == total ends it. */
 void cli_progress(const char *label, uint64_t done, uint64_t total);
 
+/* An empty file for an image, in /tmp, that also goes when we are interrupted; else the caller removes it.
+ * One at a time.  0, or CLI_USAGE after a message. */
+int cli_image_file(char path[64]);
+
 int cmd_algorithms(int argc, char **argv);
 int cmd_cell(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
@@ -32,5 +36,6 @@ int cmd_segment(int argc, char **argv);
 int cmd_sync(int argc, char **argv);
 int cmd_report_sync(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
+int cmd_tune(int argc, char **argv);
 
 #endif

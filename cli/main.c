@@ -15,6 +15,7 @@ struct command {
 static const struct command commands[] = {
     {"algorithms", cmd_algorithms, "list the memory algorithms and baselines"},
     {"replay", cmd_replay, "replay traces on algorithms and measure"},
+    {"tune", cmd_tune, "derive size classes and parameters from traces"},
     {"growth", cmd_growth, "measure alloc + free against the number of live blocks"},
     {"procs", cmd_procs, "let processes work on one heap together and measure"},
     {"compare", cmd_compare, "replay all traces on everything, rank, write the report"},

@@ -13,7 +13,6 @@
 #include <argp.h>
 #include <errno.h>
 #include <jansson.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -359,30 +358,6 @@ static int replay_expand(replay_args *a)
     return e;
 }
 
-/* Where the image lies, for the signal handler. */
-static char replay_image[64];
-
-static void replay_on_signal(int number)
-{
-    unlink(replay_image);
-    signal(number, SIG_DFL);
-    raise(number);
-}
-
-/* A file for the images, which also goes when we are interrupted. */
-static int replay_make_image(replay_args *a)
-{
-    strcpy(a->image, "/tmp/acre-image-XXXXXX");
-    int fd = mkstemp(a->image);
-    if (fd < 0)
-        return cli_fail("%s: %s", a->image, strerror(errno));
-    close(fd);
-    strcpy(replay_image, a->image);
-    signal(SIGINT, replay_on_signal);
-    signal(SIGTERM, replay_on_signal);
-    return 0;
-}
-
 /* 0, or an exit status after a message. */
 static int replay_check(const replay_args *a)
 {
@@ -430,7 +405,7 @@ int cmd_replay(int argc, char **argv)
         e = replay_expand(&a);
     if (e)
         return e;
-    e = replay_make_image(&a);
+    e = cli_image_file(a.image);
     if (!e && !a.json)
         replay_header(&a);
     for (int i = 0; i < a.n_traces && !e; i++)
