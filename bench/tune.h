@@ -82,7 +82,12 @@ int acre_tune_costs_init(acre_tune_costs *c);
 void acre_tune_costs_release(acre_tune_costs *c);
 
 void acre_tune_costs_of(acre_tune_costs *c, const acre_tune_need *n); /* of one trace */
-void acre_tune_costs_add(acre_tune_costs *sum, const acre_tune_costs *c, double sign); /* 1 or -1 */
+void acre_tune_costs_add(acre_tune_costs *sum, const acre_tune_costs *c,
+                         double times); /* may be negative */
+
+/* What nobody recorded: the same live bytes of each size up to `largest`, together as much as a trace's peak.
+ * No trace, and no objects born: it counts for no mean and serves nobody. */
+void acre_tune_costs_unknown(acre_tune_costs *c, uint32_t largest);
 
 /* Held by a class of `to` units that serves what is above `from` units. */
 static inline double acre_tune_held(const acre_tune_costs *c, size_t from, size_t to)
@@ -102,17 +107,21 @@ typedef struct acre_tune_table {
  * has at most `largest` bytes.  Sizes are rounded up to units; those above `largest` are ignored. */
 double acre_tune_waste(const acre_tune_costs *c, const acre_tune_table *t, uint32_t largest);
 
-/* Which tables are asked for. */
+/* Which tables are asked for.
+ *   most      classes at most, 1 … ACRE_CLASSES - 1
+ *   largest   bytes: no class is larger; a multiple of ACRE_TUNE_UNIT up to ACRE_TUNE_LARGEST
+ *   serve     of the objects born up to that size so large a part has a class, 0 … 1
+ *   smooth    what nobody recorded counts so many times as much as what was, from 0: without it a table has
+ *             no class near a size that just these traces do not use */
 typedef struct acre_tune_question {
-    size_t most; /* classes at most, 1 … ACRE_CLASSES - 1 */
-    uint32_t
-        largest; /* bytes: no class is larger; a multiple of ACRE_TUNE_UNIT up to ACRE_TUNE_LARGEST */
-    double serve; /* of the objects born up to that size so large a part has a class, 0 … 1 */
+    size_t most;
+    uint32_t largest;
+    double serve, smooth;
 } acre_tune_question;
 
-/* For each n of 1 … most: the table with the least waste of all that have at most n classes, to table[n].
- * Dynamic programming over (classes, largest so far): exact, O(most × units²).  A table has fewer classes
- * than it may have if more would not help.  0, or ENOMEM. */
+/* For each n of 1 … most: the table with the least waste (of what was smoothed) of all that have at most n
+ * classes, to table[n].  Dynamic programming over (classes, largest so far): exact, O(most × units²).  A
+ * table has fewer classes than it may have if more would not help.  0, or ENOMEM. */
 int acre_tune_solve(const acre_tune_costs *c, const acre_tune_question *q, acre_tune_table *table);
 
 /* How a table does on a trace that had no part in it: waste[t * (q->most + 1) + k], for trace t and k of 1 …

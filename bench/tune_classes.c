@@ -28,6 +28,12 @@ void acre_tune_costs_release(acre_tune_costs *c)
     memset(c, 0, sizeof *c);
 }
 
+static size_t tune_units(uint32_t bytes)
+{
+    size_t units = (bytes + ACRE_TUNE_UNIT - 1) / ACRE_TUNE_UNIT;
+    return units < ACRE_TUNE_UNITS ? units : ACRE_TUNE_UNITS;
+}
+
 static double tune_max(double a, double b)
 {
     return a > b ? a : b;
@@ -71,25 +77,36 @@ void acre_tune_costs_of(acre_tune_costs *c, const acre_tune_need *n)
     }
 }
 
-void acre_tune_costs_add(acre_tune_costs *sum, const acre_tune_costs *c, double sign)
+void acre_tune_costs_add(acre_tune_costs *sum, const acre_tune_costs *c, double times)
 {
-    sum->traces += sign > 0 ? c->traces : -c->traces;
+    sum->traces = (size_t)((double)sum->traces + times * (double)c->traces);
     for (size_t i = 0; i < (size_t)TUNE_SIDE * TUNE_SIDE; i++)
-        sum->held[i] += sign * c->held[i];
+        sum->held[i] += times * c->held[i];
     for (size_t u = 0; u < TUNE_SIDE; u++) {
-        sum->alone[u] += sign * c->alone[u];
-        sum->asked[u] += sign * c->asked[u];
-        sum->born[u] += sign * c->born[u];
+        sum->alone[u] += times * c->alone[u];
+        sum->asked[u] += times * c->asked[u];
+        sum->born[u] += times * c->born[u];
     }
 }
 
-/* One table -------------------------------------------------------------------------------- */
-
-static size_t tune_units(uint32_t bytes)
+/* Sizes of a unit are equally frequent: 16 u - 7.5 bytes in the mean, of which every other one that stands
+ * alone takes a unit more. */
+void acre_tune_costs_unknown(acre_tune_costs *c, uint32_t largest)
 {
-    size_t units = (bytes + ACRE_TUNE_UNIT - 1) / ACRE_TUNE_UNIT;
-    return units < ACRE_TUNE_UNITS ? units : ACRE_TUNE_UNITS;
+    static const double less = (ACRE_TUNE_UNIT - 1) / 2.0, more = ACRE_TUNE_UNIT / 2.0;
+    acre_tune_moment m = {0};
+    size_t end = tune_units(largest);
+    for (size_t u = 1; u <= end; u++) {
+        double bytes = (double)(u * ACRE_TUNE_UNIT);
+        m.asked[u] = 1 / (double)end;
+        m.objects[u] = m.asked[u] / (bytes - less);
+        m.alone[u] = m.objects[u] * (bytes + more);
+    }
+    acre_tune_costs_of(c, &(acre_tune_need){.peak_live = 1, .moments = 1, .moment = &m});
+    c->traces = 0;
 }
+
+/* One table -------------------------------------------------------------------------------- */
 
 /* By what is above so many units and not above `end`. */
 static double tune_alone(const acre_tune_costs *c, size_t units, size_t end)
@@ -182,7 +199,8 @@ static bool tune_less(double a, double b)
     return a < b - 1e-12 * (1 + fabs(b));
 }
 
-int acre_tune_solve(const acre_tune_costs *c, const acre_tune_question *q, acre_tune_table *table)
+static int tune_solve_costs(const acre_tune_costs *c, const acre_tune_question *q,
+                            acre_tune_table *table)
 {
     tune_layer *layers = calloc(q->most + 1, sizeof *layers);
     size_t end = tune_units(q->largest), least = tune_least_end(c, end, q->serve);
@@ -202,4 +220,19 @@ int acre_tune_solve(const acre_tune_costs *c, const acre_tune_question *q, acre_
     }
     free(layers);
     return 0;
+}
+
+int acre_tune_solve(const acre_tune_costs *c, const acre_tune_question *q, acre_tune_table *table)
+{
+    acre_tune_costs smooth;
+    if (q->smooth <= 0)
+        return tune_solve_costs(c, q, table);
+    if (acre_tune_costs_init(&smooth))
+        return ENOMEM;
+    acre_tune_costs_unknown(&smooth, q->largest);
+    acre_tune_costs_add(&smooth, &smooth, q->smooth * (double)c->traces - 1);
+    acre_tune_costs_add(&smooth, c, 1);
+    int e = tune_solve_costs(&smooth, q, table);
+    acre_tune_costs_release(&smooth);
+    return e;
 }

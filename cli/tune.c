@@ -10,6 +10,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,7 @@ static const char tune_doc[] =
 enum {
     TUNE_LARGEST = 1000,
     TUNE_SERVE,
+    TUNE_SMOOTH,
     TUNE_WEIGHT,
     TUNE_SWEEP,
     TUNE_CHECK,
@@ -53,6 +55,11 @@ static const struct argp_option tune_options[] = {
      "Of the objects born up to that size so many have a class (default: as many as the "
      "algorithm's own "
      "serve, at most 99): others stand alone, which may need less memory but takes longer",
+     0},
+    {"smooth", TUNE_SMOOTH, "PERCENT", 0,
+     "What no trace has counts so much: the same live bytes of every size (default: what is best "
+     "for traces that "
+     "are left out; 0 if there is one trace)",
      0},
     {"weight", TUNE_WEIGHT, "held|peak|mean", 0,
      "Objects count that are live when their class has most (default: what the smallest segment "
@@ -82,12 +89,12 @@ static unsigned long tune_number(const char *arg, unsigned long least, unsigned 
     return n;
 }
 
-static double tune_percent(const char *arg, struct argp_state *state)
+static double tune_percent(const char *arg, double most, struct argp_state *state)
 {
     char *end;
     double x = strtod(arg, &end);
-    if (!*arg || *end || !(x >= 0 && x <= 100))
-        argp_error(state, "'%s' is not a number from 0 to 100", arg);
+    if (!*arg || *end || !(x >= 0 && x <= most))
+        argp_error(state, "'%s' is not a number from 0 to %g", arg, most);
     return x / 100;
 }
 
@@ -103,7 +110,8 @@ static enum acre_tune_weight tune_weight(const char *arg, struct argp_state *sta
 /* What does not go together. */
 static void tune_agree(const tune_args *a, struct argp_state *state)
 {
-    bool classes = a->classes || a->largest || a->sweep || a->check || a->dir;
+    bool classes = a->classes || a->largest || a->serve >= 0 || a->smooth >= 0 || a->sweep ||
+                   a->check || a->dir;
     if (a->params && classes)
         argp_error(state, "--params is about no classes");
     if (a->spec_only && (a->json || a->sweep || a->check || a->params))
@@ -134,7 +142,10 @@ static error_t tune_option(int key, char *arg, struct argp_state *state)
             argp_error(state, "'%s' is not a multiple of %d", arg, ACRE_TUNE_UNIT);
         break;
     case TUNE_SERVE:
-        a->serve = tune_percent(arg, state);
+        a->serve = tune_percent(arg, 100, state);
+        break;
+    case TUNE_SMOOTH:
+        a->smooth = tune_percent(arg, 10000, state);
         break;
     case TUNE_WEIGHT:
         a->weight = tune_weight(arg, state);
@@ -211,7 +222,7 @@ static int tune_read(const tune_args *a, tune_found *f)
 
 /* ---- which table is best ---- */
 
-/* So that tuned and own classes are as fast: who has no class takes several times as long. */
+/* So that tuned and own classes are as fast: who has no class takes longer. */
 static double tune_serve(const tune_found *f)
 {
     const acre_tune_table *own = &f->limits.standard;
@@ -222,19 +233,50 @@ static double tune_serve(const tune_found *f)
     return part < TUNE_SERVE_MOST ? part : TUNE_SERVE_MOST;
 }
 
+/* Each trace under the table of the others, and the mean. */
+static int tune_leave_out(const tune_args *a, tune_found *f)
+{
+    int e = acre_tune_left_out(f->each, a->n_traces, &f->question, f->left_out);
+    for (size_t k = 1; k <= f->question.most; k++) {
+        f->left_out_mean[k] = 0;
+        for (size_t i = 0; i < a->n_traces; i++)
+            f->left_out_mean[k] +=
+                f->left_out[i * (f->question.most + 1) + k] / (double)a->n_traces;
+    }
+    return e;
+}
+
+/* How much of what no trace has helps a trace that is left out: the most of those that are within a hundredth
+ * of the best. */
+static int tune_smooth(const tune_args *a, tune_found *f)
+{
+    static const double tried[] = {0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1};
+    enum { TRIED = sizeof tried / sizeof *tried };
+    double waste[TRIED], least = INFINITY;
+    for (size_t i = 0; i < TRIED; i++) {
+        f->question.smooth = tried[i];
+        int e = tune_leave_out(a, f);
+        if (e)
+            return e;
+        waste[i] = f->left_out_mean[f->classes];
+        least = waste[i] < least ? waste[i] : least;
+    }
+    for (size_t i = 0; i < TRIED; i++)
+        if (waste[i] <= least * 1.01)
+            f->question.smooth = tried[i];
+    return 0;
+}
+
 static int tune_solve_left_out(const tune_args *a, tune_found *f)
 {
+    f->question.smooth = a->smooth > 0 ? a->smooth : 0;
     if (a->n_traces < 2)
         return 0;
     f->left_out = calloc(a->n_traces * (f->question.most + 1), sizeof *f->left_out);
     if (!f->left_out)
         return ENOMEM;
-    int e = acre_tune_left_out(f->each, a->n_traces, &f->question, f->left_out);
-    for (size_t k = 1; k <= f->question.most; k++)
-        for (size_t i = 0; i < a->n_traces; i++)
-            f->left_out_mean[k] +=
-                f->left_out[i * (f->question.most + 1) + k] / (double)a->n_traces;
-    return e;
+    int e = a->smooth < 0 ? tune_smooth(a, f) : 0;
+    return e ? e : tune_leave_out(a, f);
 }
 
 static int tune_solve(const tune_args *a, tune_found *f)
@@ -242,9 +284,9 @@ static int tune_solve(const tune_args *a, tune_found *f)
     f->question.serve = a->serve < 0 ? tune_serve(f) : a->serve;
     if (f->all.asked[f->question.largest / ACRE_TUNE_UNIT] <= 0)
         return cli_fail("nothing of at most %u bytes is live when it counts", f->question.largest);
-    int e = acre_tune_solve(&f->all, &f->question, f->solved);
+    int e = tune_solve_left_out(a, f);
     if (!e)
-        e = tune_solve_left_out(a, f);
+        e = acre_tune_solve(&f->all, &f->question, f->solved);
     if (e)
         return cli_fail("%s", strerror(e));
     if (!acre_tune_spec(a->algorithm, &f->solved[f->classes], f->tuned))
@@ -366,6 +408,7 @@ int cmd_tune(int argc, char **argv)
     char *command = tune_command(argc, argv);
     tune_args a = {.algorithm = "sharded",
                    .serve = -1,
+                   .smooth = -1,
                    .weight = ACRE_TUNE_HELD,
                    .repeat = 1,
                    .command = command ? command : "acre tune"};

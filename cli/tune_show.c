@@ -128,9 +128,11 @@ static void show_sweep(const tune_found *f)
 
 void tune_show(const tune_args *a, const tune_found *f)
 {
-    printf("%s: %zu classes up to %u bytes, from %zu trace%s, weight: %s\n\n", a->algorithm,
-           show_tuned(f)->n, f->question.largest, a->n_traces, a->n_traces == 1 ? "" : "s",
-           acre_tune_weight_name(a->weight));
+    printf("%s: %zu classes up to %u bytes, from %zu trace%s, weight %s, smooth %g %%, serve %.1f "
+           "%%\n\n",
+           a->algorithm, show_tuned(f)->n, f->question.largest, a->n_traces,
+           a->n_traces == 1 ? "" : "s", acre_tune_weight_name(a->weight), 100 * f->question.smooth,
+           100 * f->question.serve);
     show_classes(f);
     show_traces(a, f);
     if (a->sweep)
@@ -201,9 +203,10 @@ static json_t *show_json_sweep(const tune_found *f)
 
 json_t *tune_json(const tune_args *a, const tune_found *f)
 {
-    json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o}", "algorithm", a->algorithm, "spec",
-                          f->tuned, "weight", acre_tune_weight_name(a->weight), "largest",
-                          (json_int_t)f->question.largest, "standard",
+    json_t *o = json_pack("{s:s, s:s, s:s, s:f, s:f, s:I, s:o, s:o, s:o}", "algorithm",
+                          a->algorithm, "spec", f->tuned, "weight",
+                          acre_tune_weight_name(a->weight), "smooth", f->question.smooth, "serve",
+                          f->question.serve, "largest", (json_int_t)f->question.largest, "standard",
                           show_json_table(f, &f->limits.standard), "tuned",
                           show_json_table(f, show_tuned(f)), "traces", show_json_traces(a, f));
     if (a->sweep)

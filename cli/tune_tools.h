@@ -13,6 +13,7 @@ typedef struct tune_args {
     unsigned classes;      /* 0: as many as the algorithm has */
     uint32_t largest;      /* 0: what the algorithm takes */
     double serve;          /* negative: what the algorithm's classes do */
+    double smooth;         /* negative: what is best for left out traces */
     enum acre_tune_weight weight;
     bool sweep, check, params, json, spec_only, png;
     unsigned repeat;

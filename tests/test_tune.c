@@ -223,15 +223,22 @@ static double waste_by_trying(const acre_tune_costs *c, size_t k, double serve)
     return least;
 }
 
-static void expect_best(const acre_tune_costs *c, const acre_tune_question *q)
+static void expect_best(const acre_tune_costs *recorded, const acre_tune_question *q)
 {
     acre_tune_table t[ACRE_CLASSES];
-    ACRE_CHECK_EQUAL(acre_tune_solve(c, q, t), 0);
+    acre_tune_costs unknown, all, *c = &all;
+    ACRE_CHECK(!acre_tune_costs_init(&unknown) && !acre_tune_costs_init(c));
+    acre_tune_costs_unknown(&unknown, q->largest);
+    acre_tune_costs_add(c, recorded, 1);
+    acre_tune_costs_add(c, &unknown, q->smooth);
+    ACRE_CHECK_EQUAL(acre_tune_solve(recorded, q, t), 0);
     for (size_t k = 1; k <= q->most; k++) {
         double got = acre_tune_waste(c, &t[k], q->largest), want = waste_by_trying(c, k, q->serve);
         ACRE_CHECK(near(got, want), "%zu classes: %.12g, tried: %.12g", k, got, want);
         ACRE_CHECK(t[k].n >= 1 && t[k].n <= k && table_serves(c, &t[k], q->serve));
     }
+    acre_tune_costs_release(&unknown);
+    acre_tune_costs_release(c);
 }
 
 ACRE_TEST(tune, table_is_the_best_of_all_there_are)
@@ -244,6 +251,7 @@ ACRE_TEST(tune, table_is_the_best_of_all_there_are)
                             .most = 1 + acre_test_below(&seed, SMALL_UNITS + 2),
                             .largest = SMALL_LARGEST,
                             .serve = (double)acre_test_below(&seed, 5) / 4,
+                            .smooth = (double)acre_test_below(&seed, 3) / 2,
                         });
         acre_tune_costs_release(&c);
     }
@@ -267,6 +275,22 @@ ACRE_TEST(tune, waste_is_what_a_hand_finds)
         near(acre_tune_waste(&c, &(acre_tune_table){2, {10, 150}}, 160), 0)); /* rounded up */
     ACRE_CHECK(near(acre_tune_waste(&c, &(acre_tune_table){1, {160}}, 32),
                     160 / 320.0)); /* none of it counts */
+    acre_tune_costs_release(&c);
+}
+
+/* Each of two sizes has half of the bytes: in 1/17 and 1/49 objects; what stands alone takes 16 or 32 bytes,
+ * and 32 or 48. */
+ACRE_TEST(tune, what_nobody_recorded_has_the_same_bytes_of_each_size)
+{
+    acre_tune_costs c;
+    ACRE_CHECK_EQUAL(acre_tune_costs_init(&c), 0);
+    acre_tune_costs_unknown(&c, 32);
+    ACRE_CHECK(near(c.asked[1], 0.5) && near(c.asked[2], 1) && near(c.asked[ACRE_TUNE_UNITS], 1));
+    ACRE_CHECK(near(acre_tune_held(&c, 0, 1), 16 / 17.0), "%g", acre_tune_held(&c, 0, 1));
+    ACRE_CHECK(near(acre_tune_held(&c, 1, 2), 32 / 49.0));
+    ACRE_CHECK(near(acre_tune_held(&c, 0, 2), 32 / 17.0 + 32 / 49.0));
+    ACRE_CHECK(near(c.alone[1], 40 / 49.0) && near(c.alone[0], 24 / 17.0 + 40 / 49.0));
+    ACRE_CHECK(c.traces == 0 && c.born[2] <= 0);
     acre_tune_costs_release(&c);
 }
 
@@ -423,6 +447,7 @@ ACRE_TEST(tune, bad_usage_and_bad_input_end_with_2)
     tool_expect("tune --largest 16", "tests/data/golden.rep", 2, "nothing of at most 16 bytes");
     tool_expect("tune --weight heavy", SHORT_TRACE, 2, "held, peak or mean");
     tool_expect("tune --serve 101", SHORT_TRACE, 2, "from 0 to 100");
+    tool_expect("tune --smooth -1", SHORT_TRACE, 2, "from 0 to 10000");
     tool_expect("tune --png", SHORT_TRACE, 2, "needs -o");
     tool_expect("tune --params --sweep", SHORT_TRACE, 2, "about no classes");
     tool_expect("tune --params -a sharded", SHORT_TRACE, 2, "nothing to choose");
@@ -454,7 +479,7 @@ ACRE_TEST(tune, its_answer_can_be_replayed)
 
 ACRE_TEST(tune, tuned_classes_waste_no_more_than_the_own_ones)
 {
-    json_t *o = tool_json("tune --json --sweep " LONG_TRACES " 2>/dev/null");
+    json_t *o = tool_json("tune --json --sweep --smooth 0 " LONG_TRACES " 2>/dev/null");
     double own = number(json_object_get(o, "standard"), "waste"),
            tuned = number(json_object_get(o, "tuned"), "waste");
     const json_t *sweep = json_object_get(o, "sweep"), *traces = json_object_get(o, "traces");
