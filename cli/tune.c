@@ -21,8 +21,8 @@
 static const char tune_doc[] =
     "Derive from traces the size classes that waste least, or with --params the parameters of an "
     "algorithm.  Traces are .acr archives or any format that can be imported; each weighs the same."
-    "\vThe last line is a contender for `acre replay -a`, and its text behind the colon what "
-    "acre_spec_parse() takes.  Wasted is what blocks take beyond what was asked for, headers of "
+    "\vThe last line is a contender for `acre replay -a`, and what acre_spec_parse() takes.  "
+    "Wasted is what blocks take beyond what was asked for, headers of "
     "blocks that stand "
     "alone included; percentages are of the peak of live bytes.  `left out` is how a trace does "
     "with the "
