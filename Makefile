@@ -43,7 +43,7 @@ LAB_LIBS := -lzstd -ljansson -lm -ldl -lpthread
 
 # ---- sources, by wildcard: adding a file is enough ----
 LIB_SRC    := $(wildcard sync/*.c alloc/*.c segment/*.c) $(if $(filter bugs,$(VARIANT)),tests/bug_switch.c)
-LAB_SRC    := $(wildcard traces/*.c bench/*.c)
+LAB_SRC    := $(wildcard traces/*.c bench/*.c bench/patterns/*.c)
 RECORD_SRC := $(wildcard traces/record/*.c)
 CLI_SRC    := $(wildcard cli/*.c)
 MICRO_SRC  := $(wildcard bench/micro/*.c)
@@ -72,7 +72,7 @@ say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@' &&) $(2)
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all deps-build deps-test deps-compare test check examples layers headers-check format \
-        check-asan check-asan-clang check-tsan check-valgrind fuzz coverage compare bench bench-sync growth plots \
+        check-asan check-asan-clang check-tsan check-valgrind fuzz coverage compare bench bench-sync growth procs plots \
         traces install clean help crash crash-sync explore models bugs bugs-variant
 
 # ---- the jobs of a newcomer ----
@@ -275,6 +275,11 @@ growth: deps-compare  ## alloc + free against live blocks, 10² … 10⁷, into 
 	@mkdir -p build/report
 	build/acre growth --json $(if $(QUICK),--max 1e5 --budget 2,--max 1e7) $(ARGS) > build/report/growth.part
 	mv build/report/growth.part build/report/growth.jsonl
+	@test ! -f build/report/results.jsonl || build/acre report -q build/report
+procs: deps-compare  ## all patterns, everybody, 1 to 4 processes, with pictures, into the report (QUICK=1; ARGS=…)
+	@$(MAKE) --no-print-directory all
+	@mkdir -p build
+	build/acre procs -a all -P all -p $(if $(QUICK),1$(comma)2,1$(comma)2$(comma)4) --seconds $(if $(QUICK),0.1,0.5) -o build/report $(ARGS)
 	@test ! -f build/report/results.jsonl || build/acre report -q build/report
 bench-sync: deps-compare  ## every lock, queue and ring beside its peers: build/report/sync.html (QUICK=1; ARGS=…)
 	@$(MAKE) --no-print-directory all
