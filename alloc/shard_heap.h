@@ -395,6 +395,7 @@ void acre__shard_offer(const acre_region *r, shard *t, slab *s); /* it may have 
 
 void *acre__shard_direct(acre_region *r, size_t size, size_t align);
 int acre__shard_free_direct(acre_region *r, void *p);
+void acre__shard_release_direct(acre_region *r, void *p, uint32_t units); /* of a live block */
 bool acre__shard_taken(const acre_region *r, const void *p, uint32_t units);
 
 /* ---- large blocks at hand (shard_shelf.c) ---- */

@@ -175,7 +175,7 @@ static size_t shelf_empty_bin(acre_region *r, shelf_bin *b)
             acre_note(r, b, *(uint32_t *)(void *)b, 1);
         acre__put(&b->count, (uint16_t)(b->count - 1));
         if (units)
-            acre__rb_release(r, p, units);
+            acre__shard_release_direct(r, p, units);
         bytes += (size_t)units * RB_UNIT;
         acre_commit(r);
     }

@@ -327,13 +327,18 @@ bool acre__shard_taken(const acre_region *r, const void *p, uint32_t units)
            acre__shelf_knows(r, p, units);
 }
 
+void acre__shard_release_direct(acre_region *r, void *p, uint32_t units)
+{
+    acre__rb_release(r, p, units);
+    shard_count_direct(r, (size_t)units * RB_UNIT - RB_HEADER, (uint32_t)-1);
+}
+
 int acre__shard_free_direct(acre_region *r, void *p)
 {
     uint32_t units = acre__rb_live(r, p);
     if (!units || acre__shard_taken(r, p, units))
         return ACRE_EINVALID;
-    acre__rb_release(r, p, units);
-    shard_count_direct(r, (size_t)units * RB_UNIT - RB_HEADER, (uint32_t)-1);
+    acre__shard_release_direct(r, p, units);
     return 0;
 }
 
