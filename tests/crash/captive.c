@@ -17,7 +17,7 @@ enum { CAPTIVE_FORBIDDEN = 77 };
 static volatile uint32_t *captive_over; /* shared with it */
 
 typedef struct captive_work {
-    void (*work)(void *);
+    void (*before)(void *), (*work)(void *);
     void *arg;
 } captive_work;
 
@@ -25,6 +25,8 @@ typedef struct captive_work {
 static void captive_main(void *arg)
 {
     const captive_work *w = arg;
+    if (w->before)
+        w->before(w->arg);
     if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
         _exit(CAPTIVE_FORBIDDEN);
 #if defined __x86_64__
@@ -53,7 +55,12 @@ static void captive_stands(const captive *v, int signal)
 
 captive captive_begin(void (*work)(void *), void *arg)
 {
-    captive_work w = {work, arg};
+    return captive_begin_behind(NULL, work, arg);
+}
+
+captive captive_begin_behind(void (*before)(void *), void (*work)(void *), void *arg)
+{
+    captive_work w = {before, work, arg};
     if (!captive_over)
         captive_over = mmap(NULL, sizeof *captive_over, PROT_READ | PROT_WRITE,
                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -19,6 +19,8 @@ typedef struct captive {
 
 /* A process that stands in front of the first instruction of work(arg). */
 captive captive_begin(void (*work)(void *), void *arg);
+/* The same; before(arg), not led, comes first. */
+captive captive_begin_behind(void (*before)(void *), void (*work)(void *), void *arg);
 
 /* One instruction, or one system call.  False: it is over.  An end by a signal ends the case. */
 bool captive_step(captive *v);

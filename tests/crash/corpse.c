@@ -52,9 +52,14 @@ static uint32_t corpse_word(const char *segment)
     return __atomic_load_n(&corpse_control(segment)->lock.word, __ATOMIC_SEQ_CST);
 }
 
-bool corpse_locked(const char *segment)
+uint32_t corpse_owner(const char *segment)
 {
     return corpse_word(segment) & FUTEX_TID_MASK;
+}
+
+bool corpse_locked(const char *segment)
+{
+    return corpse_owner(segment) != 0;
 }
 
 bool corpse_awaited(const char *segment)

@@ -24,6 +24,7 @@ void corpse_choose_lock(char *image, uint32_t kind);
 
 /* In a living segment: somebody has the lock; and a process sleeps until it is free. */
 bool corpse_locked(const char *segment);
+uint32_t corpse_owner(const char *segment); /* the thread; 0: none */
 bool corpse_awaited(const char *segment);
 
 /* Is there anything in the image to be rolled back? */

@@ -44,6 +44,7 @@ typedef struct crash_count {
         doubled; /* blocks that somebody holds and that would be handed out again, or overlap */
     uint64_t unsound; /* heaps that fail check(), or do not work afterwards */
     uint64_t hangs;   /* survivors that did not end, or were ended by a signal */
+    uint64_t waited;  /* deaths and stops for whose sake a peer waited for the heap's lock: no harm */
 } crash_count;
 
 enum crash_wrong { CRASH_LOST, CRASH_DOUBLED, CRASH_UNSOUND, CRASH_HANG };

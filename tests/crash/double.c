@@ -128,8 +128,8 @@ static void double_rescue(judge *j, const char *image)
         crash_wrong(j->c, j->b, CRASH_UNSOUND, "the segment cannot be opened");
         return;
     }
-    victim_script script = {double_rescuer, &w,          acre_segment_base(w.s),
-                            STAGE_SIZE,     double_seen, &w};
+    victim_script script = {
+        double_rescuer, &w, acre_segment_base(w.s), STAGE_SIZE, double_seen, &w, NULL};
     if (!victim_step_through(&script))
         crash_wrong(j->c, j->b, CRASH_HANG, "the recovery does not come to its end");
     acre_segment_close(w.s);
@@ -142,8 +142,8 @@ static void double_stage(const crash_case *c, crash_board *b, stage *t, uint64_t
     const operation *o = &operations[c->index / DOUBLE_STATES];
     judge j = judge_open(c, b, t, o, seed);
     v = (double_victim){.o = o, .t = t};
-    victim_script script = {double_operate, &v,          acre_segment_base(t->s),
-                            STAGE_SIZE,     double_keep, &v};
+    victim_script script = {
+        double_operate, &v, acre_segment_base(t->s), STAGE_SIZE, double_keep, &v, NULL};
     if (!victim_step_through(&script))
         crash_wrong(c, b, CRASH_HANG, "the operation does not come to its end");
     double_rescue(&j, v.unfinished ? v.image : acre_segment_base(t->s));

@@ -6,34 +6,57 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PUBLISHED_BLOCKS = PUBLISHED_MOST / 16, PUBLISHED_BATCH = 4 };
+enum { PUBLISHED_BLOCKS = 4096, PUBLISHED_BATCH = 4 };
 
 /* ---- opening ---- */
 
-static int published_find(published *p)
+/* In the segment: n, then n words of each kind. */
+static size_t published_bytes(size_t n)
 {
-    p->h = acre_segment_heap(p->s);
-    p->table = acre_segment_address(p->s, *acre_segment_root(p->s));
-    return p->table ? 0 : ACRE_ECORRUPT;
+    return sizeof(uint64_t) + n * (sizeof(acre_off) + sizeof(uint64_t) + sizeof(uint32_t));
+}
+
+int published_find(published *p, acre_segment *s)
+{
+    uint64_t *table = acre_segment_address(s, *acre_segment_root(s));
+    if (!table || *table > PUBLISHED_BLOCKS)
+        return ACRE_ECORRUPT;
+    *p = (published){.s = s, .h = acre_segment_heap(s), .n = *table, .block = table + 1};
+    p->filled = p->block + p->n;
+    p->taken = (volatile uint32_t *)(p->filled + p->n);
+    return 0;
+}
+
+int published_create_as(published *p, enum acre_source source, const char *name,
+                        const published_plan *plan)
+{
+    acre_segment_options o = {.size = plan->size,
+                              .capacity = plan->capacity,
+                              .algorithm = plan->algorithm,
+                              .heap = plan->heap};
+    acre_segment *s;
+    int e = acre_segment_create(&s, source, name, &o);
+    if (e)
+        return e;
+    uint64_t *table = acre_calloc(acre_segment_heap(s), 1, published_bytes(plan->slots));
+    if (table)
+        *table = plan->slots;
+    *acre_segment_root(s) = acre_segment_offset(s, table);
+    return published_find(p, s);
 }
 
 int published_create(published *p, enum acre_source source, const char *name,
                      const acre_algorithm *a, const acre_heap_options *heap)
 {
-    acre_segment_options o = {
-        .size = PUBLISHED_LEAST, .capacity = PUBLISHED_MOST, .algorithm = a, .heap = *heap};
-    int e = acre_segment_create(&p->s, source, name, &o);
-    if (e)
-        return e;
-    void *table = acre_calloc(acre_segment_heap(p->s), 1, sizeof *p->table);
-    *acre_segment_root(p->s) = acre_segment_offset(p->s, table);
-    return published_find(p);
+    published_plan plan = {PUBLISHED_LEAST, PUBLISHED_MOST, PUBLISHED_SLOTS, a, *heap};
+    return published_create_as(p, source, name, &plan);
 }
 
 int published_open(published *p, enum acre_source source, const char *name)
 {
-    int e = acre_segment_open(&p->s, source, name, NULL);
-    return e ? e : published_find(p);
+    acre_segment *s;
+    int e = acre_segment_open(&s, source, name, NULL);
+    return e ? e : published_find(p, s);
 }
 
 void published_close(published *p)
@@ -48,19 +71,19 @@ static unsigned char published_byte(size_t slot, size_t i)
     return (unsigned char)((slot * 0x9e3779b97f4a7c15u >> 32) + i * 151 + (i >> 8));
 }
 
-static void published_fill(published *p, size_t slot, size_t size)
+void published_fill(published *p, size_t slot, size_t size)
 {
-    unsigned char *at = acre_segment_address(p->s, p->table->block[slot]);
+    unsigned char *at = acre_segment_address(p->s, p->block[slot]);
     for (size_t i = 0; i < size; i++)
         at[i] = published_byte(slot, i);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    p->table->filled[slot] = size;
+    p->filled[slot] = size;
 }
 
 static bool published_right(const published *p, size_t slot)
 {
-    const unsigned char *at = acre_segment_address(p->s, p->table->block[slot]);
-    for (size_t i = 0; i < p->table->filled[slot]; i++)
+    const unsigned char *at = acre_segment_address(p->s, p->block[slot]);
+    for (size_t i = 0; i < p->filled[slot]; i++)
         if (at[i] != published_byte(slot, i))
             return false;
     return true;
@@ -79,11 +102,10 @@ static size_t published_size(uint64_t *seed)
     return 1 + crash_below(seed, crash_below(seed, 16) ? 300 : 3000);
 }
 
-static const char *published_put(published *p, uint64_t *seed, size_t slot)
+const char *published_put(published *p, size_t slot, size_t size)
 {
-    size_t size = published_size(seed);
-    p->table->filled[slot] = 0;
-    int e = acre_alloc_into(p->h, &p->table->block[slot], size);
+    p->filled[slot] = 0;
+    int e = acre_alloc_into(p->h, &p->block[slot], size);
     if (e == 0)
         published_fill(p, slot, size);
     return published_went(e, "acre_alloc_into()");
@@ -93,7 +115,7 @@ static const char *published_put(published *p, uint64_t *seed, size_t slot)
 static size_t published_row(const published *p, size_t slot, size_t most)
 {
     size_t n = 0;
-    while (n < most && n < PUBLISHED_BATCH && !p->table->block[slot + n])
+    while (n < most && n < PUBLISHED_BATCH && !p->block[slot + n])
         n++;
     return n;
 }
@@ -103,28 +125,28 @@ static const char *published_put_many(published *p, uint64_t *seed, size_t slot,
     size_t n = published_row(p, slot, most), size[PUBLISHED_BATCH];
     for (size_t i = 0; i < n; i++) {
         size[i] = published_size(seed);
-        p->table->filled[slot + i] = 0;
+        p->filled[slot + i] = 0;
     }
-    int e = acre_alloc_many_into(p->h, n, size, 0, &p->table->block[slot]);
+    int e = acre_alloc_many_into(p->h, n, size, 0, &p->block[slot]);
     for (size_t i = 0; i < n && e == 0; i++)
         published_fill(p, slot + i, size[i]);
     return published_went(e, "acre_alloc_many_into()");
 }
 
-static const char *published_drop(published *p, size_t slot)
+const char *published_drop(published *p, size_t slot)
 {
-    int e = acre_free_from(p->h, &p->table->block[slot]);
+    int e = acre_free_from(p->h, &p->block[slot]);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     if (e == 0)
-        p->table->filled[slot] = 0;
+        p->filled[slot] = 0;
     return e == 0 ? NULL : "acre_free_from()";
 }
 
 /* The start stays, so the slot does. */
 static const char *published_resize(published *p, uint64_t *seed, size_t slot)
 {
-    volatile uint64_t *filled = &p->table->filled[slot];
-    void *at = acre_segment_address(p->s, p->table->block[slot]);
+    volatile uint64_t *filled = &p->filled[slot];
+    void *at = acre_segment_address(p->s, p->block[slot]);
     size_t had = acre_usable_size(p->h, at), wish = 1 + crash_below(seed, had * 2);
     acre_resize_command c = {.flags = ACRE_FORWARDS, .limit = wish, .preferred = wish};
     if (wish <= had) {
@@ -170,8 +192,8 @@ const char *published_turn(published *p, uint64_t *seed, enum published_mix mix,
         return published_segment(p, seed);
     if (mix == PUBLISHED_PLAIN && what >= 60)
         return published_hold(p, seed);
-    if (!p->table->block[slot])
-        return what < 20 ? published_put_many(p, seed, slot, n - i) : published_put(p, seed, slot);
+    if (!p->block[slot])
+        return what < 20 ? published_put_many(p, seed, slot, n - i) : published_put(p, slot, published_size(seed));
     return what < 20 ? published_resize(p, seed, slot) : published_drop(p, slot);
 }
 
@@ -243,13 +265,13 @@ static bool published_strike(acre_off at)
 
 static void published_look_at(published *p, size_t slot, published_finding *f)
 {
-    acre_off at = p->table->block[slot];
+    acre_off at = p->block[slot];
     if (!at || f->wrong)
         return;
     if (!published_strike(at))
         published_wrong(f, CRASH_DOUBLED, "slot %zu names %llu, which is free or another's", slot,
                         (unsigned long long)at);
-    else if (acre_usable_size(p->h, acre_segment_address(p->s, at)) < p->table->filled[slot])
+    else if (acre_usable_size(p->h, acre_segment_address(p->s, at)) < p->filled[slot])
         published_wrong(f, CRASH_LOST, "the block of slot %zu has lost its end", slot);
     else if (!published_right(p, slot))
         published_wrong(f, CRASH_LOST, "the block of slot %zu has lost its contents", slot);
@@ -272,7 +294,7 @@ published_finding published_look(published *p)
     published_count(p, &f);
     if (!f.wrong && !published_strike(*acre_segment_root(p->s)))
         published_wrong(&f, CRASH_DOUBLED, "the table is free");
-    for (size_t i = 0; i < PUBLISHED_SLOTS; i++)
+    for (size_t i = 0; i < p->n; i++)
         published_look_at(p, i, &f);
     published_free_strangers(p, &f);
     return f;
@@ -281,7 +303,7 @@ published_finding published_look(published *p)
 published_finding published_clear(published *p)
 {
     published_finding f = {0};
-    for (size_t i = 0; i < PUBLISHED_SLOTS; i++)
+    for (size_t i = 0; i < p->n; i++)
         if (published_drop(p, i))
             published_wrong(&f, CRASH_UNSOUND, "the block of slot %zu cannot be freed", i);
     acre_heap_free_empty(p->h);

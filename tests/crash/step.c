@@ -91,7 +91,8 @@ static void step_stage(const crash_case *c, crash_board *b, stage *t, uint64_t s
 {
     judge j = judge_open(c, b, t, &operations[c->index / STEP_STATES], seed);
     step_watch w = {&j, t, true};
-    victim_script script = {step_victim, &w, acre_segment_base(t->s), STAGE_SIZE, step_seen, &w};
+    victim_script script = {step_victim, &w,  acre_segment_base(t->s), STAGE_SIZE, step_seen,
+                            &w,          NULL};
     if (step_wanted(b))
         step_judge(&w, 0); /* as it is found before the first change */
     if (!victim_step_through(&script))

@@ -26,6 +26,7 @@ static const struct table_field {
     }
     FIELD(injected), FIELD(images),  FIELD(recovered), FIELD(in_hand),
     FIELD(lost),     FIELD(doubled), FIELD(unsound),   FIELD(hangs),
+    FIELD(waited),
 #undef FIELD
 };
 enum { TABLE_FIELDS = sizeof table_fields / sizeof *table_fields };

@@ -25,6 +25,8 @@ static volatile uint32_t *victim_over; /* shared with it */
 static void victim_main(void *arg)
 {
     const victim_script *s = arg;
+    if (s->before)
+        s->before(s->arg);
     if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
         _exit(VICTIM_FORBIDDEN);
 #if defined __x86_64__

@@ -11,11 +11,12 @@ typedef bool victim_seen(void *arg, bool changed, uint64_t address);
 
 typedef struct victim_script {
     void (*run)(void *arg); /* in the victim */
-    void *arg;
+    void *arg;              /* its, and before()'s */
     const void *memory; /* shared; what is looked at */
     size_t size;
     victim_seen *seen; /* in the laboratory */
     void *seen_arg;
+    void (*before)(void *arg); /* in the victim, and not stepped through; may be NULL */
 } victim_script;
 
 /* True: it has come to the end of run(), or seen() has had enough.  False: it has not within a million
