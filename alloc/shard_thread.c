@@ -15,6 +15,10 @@
 #include "alloc/shard_heap.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <time.h>
+
+enum { SHARD_NAP_NS = 20000 };
 
 /* ---- claiming ---- */
 
@@ -196,12 +200,35 @@ void acre__shard_detach(acre_region *r)
         acre__shard_release(h, t);
 }
 
+/* In a damaged image anybody may be. */
+static bool shard_adopter_lives(uint32_t word)
+{
+    return kill((pid_t)(word & ACRE__TID), 0) == 0 || errno != ESRCH;
+}
+
+/* Until it is nobody's that has died: somebody may be about it already, and what its record says of a slot is
+ * done only when that one is through. */
+static void shard_settle_one(acre_heap *h, shard *t)
+{
+    uint32_t word;
+    while ((word = acre__load(&t->cell.word)) & ACRE__D) {
+        shard *u = acre__ownerless(word) ? acre__shard_claim(h, t->number) : NULL;
+        if (u)
+            acre__shard_release(h, u);
+        else if (!acre__ownerless(word) && !shard_adopter_lives(word))
+            return;
+        else
+            nanosleep(&(struct timespec){.tv_nsec = SHARD_NAP_NS}, NULL);
+    }
+}
+
 /* Nobody may have the lock: who is in the house and calls it finds all cells refused. */
 void acre__shard_settle(acre_region *r)
 {
     acre_heap *h = (acre_heap *)r;
     shard *t;
+    if (acre__self_busy(acre__self_get()))
+        return;
     for (uint32_t i = 0; (t = shard_numbered(r, i)); i++)
-        if ((acre__peek(&t->cell.word) & ACRE__D) && (t = acre__shard_claim(h, i)))
-            acre__shard_release(h, t);
+        shard_settle_one(h, t);
 }
