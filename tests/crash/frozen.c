@@ -8,8 +8,9 @@
  * when it goes on.  Nobody waits for one that stands but for the heap's lock, where slabs and the map change
  * and large blocks are: if the victim holds that, a peer that waits is no harm, and is counted. */
 #include "tests/crash/party.h"
+#include "tests/crash/shards.h"
+#include "tests/process_state.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,7 +18,7 @@
 enum {
     FROZEN_SECONDS = 30, /* for one stop */
     FROZEN_QUICK = 10,   /* places a scene, and this way and that way in turn */
-    FROZEN_MOST = 1500,  /* in the full run; each both ways */
+    FROZEN_MOST = 400,   /* in the full run; each both ways */
     FROZEN_NAP_NS = 20000
 };
 
@@ -28,19 +29,21 @@ static void frozen_plan(const crash_part *self)
 
 /* ---- the owner ---- */
 
-/* It has come to its end; or it sleeps until the lock is free, which the victim has. */
-static bool frozen_owner_rests(const party *p)
+/* It sleeps until the lock is free, which the victim has; or until a dead one's slots are settled, which the
+ * victim is about. */
+static bool frozen_owner_waits(const party *p)
 {
-    bool waits =
-        corpse_owner(p->room.bytes) == (uint32_t)p->victim.process && corpse_awaited(p->room.bytes);
-    return party_answered(p) || waits;
+    uint32_t victim = (uint32_t)p->victim.process;
+    bool locked = corpse_owner(p->room.bytes) == victim && corpse_awaited(p->room.bytes);
+    bool inherits = p->scene->flags & PARTY_INHERITS && shards_adopts(p->p.h, victim);
+    return (locked || inherits) && process_state(p->owner) == 'S';
 }
 
 /* Or the alarm ends the case: it waits for nobody's lock. */
 static void frozen_let_act(party *p)
 {
     party_ask(p);
-    while (!frozen_owner_rests(p))
+    while (!party_answered(p) && !frozen_owner_waits(p))
         nanosleep(&(struct timespec){.tv_nsec = FROZEN_NAP_NS}, NULL);
 }
 

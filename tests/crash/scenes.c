@@ -459,7 +459,7 @@ const party_scene party_scenes[] = {
     {.name = NULL},
 };
 
-/* ---- the owner, meanwhile ---- */
+/* ---- the owner, meanwhile: its first slots are the others' to empty ---- */
 
 enum { ACT_OWN = 12, ACT_PLAIN = 4 };
 
@@ -486,7 +486,7 @@ static void act_free_victims(party *p, uint32_t turn)
 static void act_free_own(party *p, uint64_t *seed)
 {
     for (int i = 0; i < ACT_OWN; i++)
-        act_drop(p, party_slot(PARTY_OWNER, crash_below(seed, PARTY_HELD)));
+        act_drop(p, party_slot(PARTY_OWNER, SCENE_OWN + crash_below(seed, PARTY_HELD - SCENE_OWN)));
 }
 
 static void act_in_hand(party *p)
@@ -498,7 +498,7 @@ static void act_in_hand(party *p)
 /* As many as it has slots: its own nodes, what others freed of them, a new slab. */
 static void act_fill(party *p)
 {
-    for (size_t i = 0; i < PARTY_HELD; i++)
+    for (size_t i = SCENE_OWN; i < PARTY_HELD; i++)
         if (!p->p.block[party_slot(PARTY_OWNER, i)])
             act_wrong(p, published_put(&p->p, party_slot(PARTY_OWNER, i), PARTY_NODE) != NULL);
 }

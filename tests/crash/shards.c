@@ -32,6 +32,17 @@ bool shards_held(const acre_heap *h, uint32_t shard_number)
     return t && !acre__ownerless(acre__load(&t->cell.word));
 }
 
+bool shards_adopts(const acre_heap *h, uint32_t thread)
+{
+    const shard *t;
+    bool any = false;
+    for (uint32_t i = 0; (t = shard_numbered(&h->region, i)); i++) {
+        uint32_t word = acre__load(&t->cell.word);
+        any |= (word & ACRE__D) && (word & ACRE__TID) == thread;
+    }
+    return any;
+}
+
 static const shard_class *shards_class(const acre_heap *h, uint32_t number, const void *p)
 {
     shard_place at = shard_find(&h->region, p);

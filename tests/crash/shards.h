@@ -32,6 +32,9 @@ uint32_t shards_owner(const acre_heap *h, const void *p);
 /* Somebody lives who holds it. */
 bool shards_held(const acre_heap *h, uint32_t shard);
 
+/* This thread is taking over a dead one's. */
+bool shards_adopts(const acre_heap *h, uint32_t thread);
+
 /* Nodes like p: has the magazine room for none more; how many can be had without asking anybody. */
 bool shards_full(const acre_heap *h, uint32_t shard, const void *p);
 size_t shards_at_hand(const acre_heap *h, uint32_t shard, const void *p);
