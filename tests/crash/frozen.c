@@ -17,14 +17,14 @@
 
 enum {
     FROZEN_SECONDS = 30, /* for one stop */
-    FROZEN_QUICK = 10,   /* places a scene, and this way and that way in turn */
+    FROZEN_QUICK = 6,   /* places a scene, and this way and that way in turn */
     FROZEN_MOST = 400,   /* in the full run; each both ways */
     FROZEN_NAP_NS = 20000
 };
 
 static void frozen_plan(const crash_part *self)
 {
-    party_plan(self, FROZEN_SECONDS);
+    party_plan(self, FROZEN_SECONDS, NULL);
 }
 
 /* ---- the owner ---- */

@@ -25,11 +25,12 @@ static const acre_algorithm *party_algorithm(void)
     return NULL;
 }
 
-void party_plan(const crash_part *self, unsigned seconds)
+void party_plan(const crash_part *self, unsigned seconds, bool (*chosen)(size_t scene))
 {
     const acre_algorithm *a = party_algorithm();
     for (size_t i = 0; a && party_scenes[i].name; i++)
-        crash_plan(self, a, party_scenes[i].name, "party", i, seconds);
+        if (!chosen || chosen(i))
+            crash_plan(self, a, party_scenes[i].name, "party", i, seconds);
 }
 
 /* ---- the segment ---- */

@@ -77,8 +77,8 @@ enum party_flags {
 
 extern const party_scene party_scenes[]; /* ended by a name of NULL */
 
-/* Cases of a part: each scene with `sharded`, if that is examined. */
-void party_plan(const crash_part *self, unsigned seconds);
+/* Cases of a part: each scene (chosen NULL, or chosen(its index)) with `sharded`, if that is examined. */
+void party_plan(const crash_part *self, unsigned seconds, bool (*chosen)(size_t scene));
 
 /* The case's scene, and the segment before anybody comes. */
 void party_open(party *p, const crash_case *c, crash_board *b);

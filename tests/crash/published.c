@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PUBLISHED_BLOCKS = 4096, PUBLISHED_BATCH = 4 };
+enum { PUBLISHED_BLOCKS = 4096, PUBLISHED_BATCH = 4, PUBLISHED_ROW = 40 };
 
 /* ---- opening ---- */
 
@@ -193,8 +193,87 @@ const char *published_turn(published *p, uint64_t *seed, enum published_mix mix,
     if (mix == PUBLISHED_PLAIN && what >= 60)
         return published_hold(p, seed);
     if (!p->block[slot])
-        return what < 20 ? published_put_many(p, seed, slot, n - i) : published_put(p, slot, published_size(seed));
+        return what < 20 ? published_put_many(p, seed, slot, n - i)
+                         : published_put(p, slot, published_size(seed));
     return what < 20 ? published_resize(p, seed, slot) : published_drop(p, slot);
+}
+
+/* ---- turns on slots of all ---- */
+
+static bool published_seize(published *p, size_t slot, uint32_t who)
+{
+    uint32_t nobody = 0;
+    return __atomic_compare_exchange_n(&p->taken[slot], &nobody, who, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_SEQ_CST);
+}
+
+static void published_leave(published *p, size_t slot)
+{
+    __atomic_store_n(&p->taken[slot], 0, __ATOMIC_SEQ_CST);
+}
+
+/* What a record says of its slots is done by whoever enters the heap. */
+void published_inherit(published *p, uint32_t who)
+{
+    (void)acre_heap_free_memory(p->h);
+    for (size_t i = 0; i < p->n; i++)
+        if (p->taken[i] == who)
+            published_leave(p, i);
+}
+
+static void *published_take(published *p, size_t slot)
+{
+    void *at = acre_segment_address(p->s, p->block[slot]);
+    p->filled[slot] = 0;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    p->block[slot] = 0;
+    return at;
+}
+
+/* Out of its slot, moved, and back. */
+static const char *published_move(published *p, size_t slot, size_t size)
+{
+    void *at = published_take(p, slot), *moved = acre_realloc(p->h, at, size);
+    p->block[slot] = acre_segment_offset(p->s, moved ? moved : at);
+    if (moved)
+        published_fill(p, slot, size);
+    return NULL;
+}
+
+static const char *published_throw(published *p, size_t slot)
+{
+    return acre_free(p->h, published_take(p, slot)) == 0 ? NULL : "acre_free()";
+}
+
+static const char *published_one(published *p, enum published_mix mix, size_t slot, size_t size,
+                                 bool fill, bool plain)
+{
+    if (!p->block[slot])
+        return fill ? published_put(p, slot, size) : NULL;
+    if (mix == PUBLISHED_PLAIN && plain)
+        return fill ? published_move(p, slot, size) : published_throw(p, slot);
+    return fill ? NULL : published_drop(p, slot);
+}
+
+static size_t published_common_size(uint64_t *seed)
+{
+    static const size_t common[] = {24, 64, 64, 120};
+    return crash_below(seed, 16) ? common[crash_below(seed, 4)] : published_size(seed);
+}
+
+const char *published_turn_shared(published *p, uint64_t *seed, enum published_mix mix,
+                                  size_t first, size_t n, uint32_t who)
+{
+    const char *wrong = NULL;
+    size_t row = 1 + crash_below(seed, PUBLISHED_ROW), at = first + crash_below(seed, n - row);
+    size_t size = published_common_size(seed);
+    bool fill = crash_below(seed, 2), plain = crash_below(seed, 2);
+    for (size_t i = at; i < at + row && !wrong; i++)
+        if (published_seize(p, i, who)) {
+            wrong = published_one(p, mix, i, size, fill, plain);
+            published_leave(p, i);
+        }
+    return wrong;
 }
 
 /* ---- looking ---- */

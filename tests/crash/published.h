@@ -25,7 +25,7 @@ enum {
 typedef struct published {
     acre_segment *s;
     acre_heap *h;
-    size_t n;        /* slots, and where the table has them: */
+    size_t n; /* slots, and where the table has them: */
     acre_off *block;
     volatile uint64_t *filled;
     volatile uint32_t *taken; /* who is at it; 0: nobody.  Only where slots go from hand to hand */
@@ -67,6 +67,13 @@ void published_close(published *p);
  * wrong in it. */
 const char *published_turn(published *p, uint64_t *seed, enum published_mix mix, size_t first,
                            size_t n);
+
+/* The same on slots [first, first + n) that nobody else is at just then, so that blocks go from hand to hand:
+ * a row of blocks of one size comes, or goes.  who: not 0, its own for each worker. */
+const char *published_turn_shared(published *p, uint64_t *seed, enum published_mix mix,
+                                  size_t first, size_t n, uint32_t who);
+/* In the place of one who has died with this number, before the first turn. */
+void published_inherit(published *p, uint32_t who);
 
 /* Fill a slot with a block of this size, or give its block back.  NULL, or what went wrong; that there
  * is no room is not wrong. */

@@ -19,7 +19,7 @@ enum {
 
 static void remote_plan(const crash_part *self)
 {
-    party_plan(self, REMOTE_SECONDS);
+    party_plan(self, REMOTE_SECONDS, NULL);
 }
 
 static bool remote_wanted(const crash_board *b)

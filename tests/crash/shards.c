@@ -90,6 +90,15 @@ enum shards_record shards_under_way(const acre_heap *h, uint32_t number)
     return t ? (enum shards_record)(acre__load(&t->op) & 15) : SHARDS_IDLE;
 }
 
+size_t shards_unfinished(const acre_heap *h)
+{
+    const shard *t;
+    size_t n = 0;
+    for (uint32_t i = 0; (t = shard_numbered(&h->region, i)); i++)
+        n += acre__load(&t->cell.word) == ACRE__D && acre__load(&t->op) != SHARD_IDLE;
+    return n;
+}
+
 bool shards_arrived(const acre_heap *h, uint32_t number)
 {
     const shard *t = shard_numbered(&h->region, number);

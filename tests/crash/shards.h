@@ -42,6 +42,9 @@ size_t shards_at_hand(const acre_heap *h, uint32_t shard, const void *p);
 /* Nodes that others have freed and the owner has not collected: beside p, in its word. */
 bool shards_waiting_beside(const acre_heap *h, const void *p);
 
+/* Parts of dead threads that were in the middle of something. */
+size_t shards_unfinished(const acre_heap *h);
+
 enum shards_record shards_under_way(const acre_heap *h, uint32_t shard);
 /* The node that its record names has arrived at its slab, and waits there. */
 bool shards_arrived(const acre_heap *h, uint32_t shard);
