@@ -53,6 +53,7 @@ typedef struct crash_board {
     crash_count n;
     volatile uint64_t at;      /* the death that is being looked at: number of its instruction */
     volatile uint64_t address; /* and where that was; 0: not known */
+    double typical_us, worst_us; /* of a part that measures; else 0 */
     uint64_t told;             /* lines that were printed */
 } crash_board;
 

@@ -4,6 +4,7 @@
  *     {"rows": [
  *      {"part": "step", "algorithm": …, "operation": …, "state": …, "variant": "gcc -O2",
  *       "injected": …, "images": …, "recovered": …, "in_hand": …, "lost": …, "doubled": …, … },
+ *      {"part": "haste", …, "typical_us": …, "worst_us": …},
  *      …],
  *      "total": {"injected": …, "recovered": …, "lost": …, "doubled": …, …}}
  *
@@ -50,13 +51,18 @@ bool crash_count_good(const crash_count *n)
 
 /* ---- rows ---- */
 
-static json_t *table_row(const crash_case *c, const crash_count *n)
+static json_t *table_row(const crash_case *c, const crash_board *b)
 {
+    const crash_count *n = &b->n;
     json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:s}", "part", c->part->name, "algorithm",
                             c->algorithm->name, "operation", c->operation, "state", c->state,
                             "variant", CRASH_VARIANT);
     for (size_t i = 0; i < TABLE_FIELDS; i++)
         json_object_set_new(row, table_fields[i].name, json_integer((json_int_t)*table_at(n, i)));
+    if (b->worst_us > 0) {
+        json_object_set_new(row, "typical_us", json_real(b->typical_us));
+        json_object_set_new(row, "worst_us", json_real(b->worst_us));
+    }
     return row;
 }
 
@@ -137,7 +143,7 @@ int crash_table_write(const char *path, const crash_case *cases, const crash_boa
 {
     json_t *rows = table_old_rows(path);
     for (size_t i = 0; i < n; i++)
-        table_put(rows, table_row(&cases[i], &boards[i].n));
+        table_put(rows, table_row(&cases[i], &boards[i]));
     int e = table_save(path, rows);
     json_decref(rows);
     return e;
