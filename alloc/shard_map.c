@@ -18,7 +18,7 @@ static void map_set_start(const acre_region *r, uint32_t frame, uint16_t entry)
 {
     uint16_t *at = shard_map(r, frame);
     uint32_t *word = (uint32_t *)((uintptr_t)at & ~(uintptr_t)3);
-    if (r->journal)
+    if (r->journal && !ACRE_BUG_IS(87))
         acre_note(r, word, *word, 1);
     acre__put(at, entry);
 }

@@ -74,6 +74,8 @@ static void publish_from_word(acre_heap *h, shard *t, const shard_class *c, uint
     record_begin(t, SHARD_INTO, unit, slot);
     acre__put(&w->free, free & (free - 1));
     acre__order();
+    if (ACRE_BUG_IS(83))
+        record_end(t);
     slot_put(h, slot, offset_of(h, unit));
     record_end(t);
 }
@@ -121,7 +123,7 @@ static void record_send(acre_heap *h, shard *t, shard_place at, uint32_t unit, u
                         shard_class *c)
 {
     slab_word *w = &at.slab->word[at.index / 64];
-    record_begin(t, SHARD_SEND, unit, slot);
+    record_begin(t, ACRE_BUG_IS(90) ? SHARD_IDLE : SHARD_SEND, unit, slot);
     slot_put(h, slot, 0);
     if (c)
         acre__put(&c->count, c->count - 1);
@@ -146,9 +148,12 @@ static void magazine_make_room(acre_heap *h, shard *t, shard_class *c)
         return;
     }
     slab_word *w = &at.slab->word[at.index / 64];
+    if (ACRE_BUG_IS(89))
+        acre__put(&c->count, c->count - 1);
     acre__put(&w->free, w->free | (uint64_t)1 << at.index % 64);
     acre__order();
-    acre__put(&c->count, c->count - 1);
+    if (!ACRE_BUG_IS(89))
+        acre__put(&c->count, c->count - 1);
     acre__shard_offer(&h->region, t, at.slab);
 }
 
@@ -194,7 +199,7 @@ static void magazine_settle(acre_heap *h, shard *t, uint32_t class)
     uint32_t n = c->count < SHARD_ENTRIES ? c->count : SHARD_ENTRIES, kept = 0;
     c->entry[0] = 0;
     for (uint32_t i = 1; i <= n; i++)
-        if (magazine_entry_sane(h, t, c->entry[i], class))
+        if (magazine_entry_sane(h, t, c->entry[i], class) || ACRE_BUG_IS(99))
             c->entry[++kept] = c->entry[i];
     if (kept != c->count) {
         acre__order();
@@ -225,7 +230,7 @@ static void finish_send(acre_heap *h, shard *t, uint32_t unit, uint64_t slot)
     slab_word *w = at.slab ? &at.slab->word[at.index / 64] : NULL;
     uint64_t bit = (uint64_t)1 << at.index % 64;
     bool there = w && acre__load_full(&w->remote) & bit;
-    if (!w || (acre__load_full(&t->op) & 15) == SHARD_SENT)
+    if (!w || ((acre__load_full(&t->op) & 15) == SHARD_SENT && !ACRE_BUG_IS(84)))
         return; /* arrived, and its slab may be gone */
     if (!there) {
         shard_class *c = &t->class[at.class];
@@ -248,13 +253,13 @@ static void finish_notice(acre_heap *h, uint32_t unit)
 
 static void finish_into(acre_heap *h, shard *t, uint32_t unit, uint64_t slot)
 {
-    if (*slot_at(h, slot) != offset_of(h, unit))
+    if (*slot_at(h, slot) != offset_of(h, unit) || ACRE_BUG_IS(93))
         magazine_restore(h, t, unit);
 }
 
 static void finish_from(acre_heap *h, shard *t, uint32_t unit, uint64_t slot)
 {
-    if (*slot_at(h, slot) == offset_of(h, unit))
+    if (*slot_at(h, slot) == offset_of(h, unit) && !ACRE_BUG_IS(92))
         slot_put(h, slot, 0);
     magazine_restore(h, t, unit);
 }
@@ -277,7 +282,7 @@ void acre__shard_finish(acre_heap *h, shard *t)
         op = SHARD_IDLE;
     if ((op & 15) == SHARD_NOTICE)
         finish_notice(h, unit);
-    else if ((op & 15) == SHARD_SEND)
+    else if ((op & 15) == SHARD_SEND || ((op & 15) == SHARD_SENT && ACRE_BUG_IS(84)))
         finish_send(h, t, unit, slot);
     else if ((op & 15) == SHARD_INTO)
         finish_into(h, t, unit, slot);

@@ -133,7 +133,10 @@ static bool slab_collect_word(const acre_region *r, slab *s, uint32_t word)
     slab_word *w = &s->word[word];
     uint64_t bits, all = 0;
     while ((bits = acre__load(&w->remote)) != 0) {
-        slab_help(r, s, word, bits);
+        if (!ACRE_BUG_IS(86))
+            slab_help(r, s, word, bits);
+        if (ACRE_BUG_IS(81))
+            acre__and(&w->remote, ~bits);
         acre__put(&w->free, w->free | bits);
         acre__order();
         acre__and(&w->remote, ~bits);
@@ -190,7 +193,7 @@ void acre__shard_notify(const acre_region *r, const slab *s)
 {
     shard *u = shard_numbered(r, s->owner);
     uint64_t ring = (uint64_t)1 << slab_frame(r, s) % SHARD_RINGS;
-    if (u && !(acre__load_full(&u->hint) & ring))
+    if (u && !(acre__load_full(&u->hint) & ring) && !ACRE_BUG_IS(82))
         acre__or(&u->hint, ring);
 }
 
@@ -203,6 +206,8 @@ static void ring_insert(const acre_region *r, shard *t, slab *s)
     s->ring_next = *head;
     if (*head)
         acre_set32(r, &slab_at(r, *head)->ring_back, frame);
+    if (ACRE_BUG_IS(88))
+        *head = frame;
     acre_set32(r, head, frame);
 }
 
@@ -254,7 +259,7 @@ static size_t slab_end(acre_region *r, shard *t, slab *s)
         acre__put(&c->word, SHARD_NONE);
     slab_unlist(r, c, s);
     c->slabs--;
-    for (int i = 0; i < SHARD_LINKS / 8; i++)
+    for (int i = 0; i < SHARD_LINKS / 8 && !ACRE_BUG_IS(96); i++)
         acre_set64(r, &header[i], header[i]); /* links will lie over it */
     ring_remove(r, t, s);
     acre__shard_map_set(r, slab_frame(r, s), slab_kind(r, s), 0);
@@ -435,9 +440,12 @@ static void shard_empty(acre_heap *h, shard *t, shard_class *c)
         shard_place at = shard_find(&h->region, shard_node(&h->region, unit));
         if (at.slab->owner == t->number) {
             slab_word *w = &at.slab->word[at.index / 64];
+            if (ACRE_BUG_IS(95))
+                acre__put(&c->count, c->count - 1);
             acre__put(&w->free, w->free | (uint64_t)1 << at.index % 64);
             acre__order();
-            acre__put(&c->count, c->count - 1);
+            if (!ACRE_BUG_IS(95))
+                acre__put(&c->count, c->count - 1);
             slab_offer(&h->region, c, at.slab);
         } else
             acre__shard_send(h, t, c, at);

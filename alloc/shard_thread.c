@@ -43,7 +43,8 @@ static void shard_adopt(acre_heap *h, shard *t)
     acre__shard_set_constants(t, shard_root_of(&h->region));
     acre__shard_finish(h, t);
     acre__shelf_settle(&h->region, t);
-    acre__shard_rebuild(&h->region, t);
+    if (!ACRE_BUG_IS(85))
+        acre__shard_rebuild(&h->region, t);
     t->adopted++;
     acre__order();
 }
@@ -215,7 +216,7 @@ static void shard_settle_one(acre_heap *h, shard *t)
         shard *u = acre__ownerless(word) ? acre__shard_claim(h, t->number) : NULL;
         if (u)
             acre__shard_release(h, u);
-        else if (!acre__ownerless(word) && !shard_adopter_lives(word))
+        else if (!acre__ownerless(word) && (ACRE_BUG_IS(94) || !shard_adopter_lives(word)))
             return;
         else
             nanosleep(&(struct timespec){.tv_nsec = SHARD_NAP_NS}, NULL);

@@ -195,7 +195,9 @@ static int shard_give(acre_region *r, void *p)
         return shard_give_home(h, s, index);
     if (__builtin_expect(c->entry[count] == unit, 0))
         return ACRE_EINVALID;
-    c->entry[count + 1] = unit;
+    if (ACRE_BUG_IS(80))
+        acre__put(&c->count, count + 1);
+    acre__put(&c->entry[count + 1], unit);
     acre__order();
     acre__put(&c->count, count + 1);
     return 0;

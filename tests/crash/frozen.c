@@ -17,8 +17,11 @@
 
 enum {
     FROZEN_SECONDS = 30, /* for one stop */
-    FROZEN_QUICK = 6,   /* places a scene, and this way and that way in turn */
-    FROZEN_MOST = 400,   /* in the full run; each both ways */
+    FROZEN_QUICK = 6,    /* places a scene, and this way and that way in turn */
+    FROZEN_CHOSEN = 60,  /* … if the scene is asked for */
+    /* In the full run each, both ways, or so many that this is how often victims are stepped, but so many: */
+    FROZEN_STEPS = 6000000,
+    FROZEN_LEAST = 60,
     FROZEN_NAP_NS = 20000
 };
 
@@ -116,13 +119,23 @@ static void frozen_both_ways(party *p, size_t place, size_t turn)
             frozen_stop(p, place, dies);
 }
 
+/* A victim is led to each place from its beginning. */
+static size_t frozen_places(size_t n)
+{
+    size_t most = FROZEN_STEPS / (n + 1);
+    if (crash_chosen.quick)
+        most = crash_chosen.operation ? FROZEN_CHOSEN : FROZEN_QUICK;
+    else
+        most = most < FROZEN_LEAST ? FROZEN_LEAST : most;
+    return n < most ? n : most;
+}
+
 /* Every instruction; or in as many parts of the way one at random each. */
 static void frozen_run(const crash_case *c, crash_board *b)
 {
     party p;
     party_open(&p, c, b);
-    size_t n = frozen_measure(&p), most = crash_chosen.quick ? FROZEN_QUICK : FROZEN_MOST;
-    size_t parts = n < most ? n : most;
+    size_t n = frozen_measure(&p), parts = frozen_places(n);
     for (size_t i = 0; i < parts; i++) {
         size_t from = i * n / parts, to = (i + 1) * n / parts;
         size_t place = from + crash_below(&p.seed, to - from);

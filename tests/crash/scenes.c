@@ -153,6 +153,15 @@ static void run_free_from(party *p)
 
 /* ---- its own nodes ---- */
 
+/* The magazine is empty, and where its first entry will be there is one of before, in use again. */
+static void before_free_cached(party *p)
+{
+    scene_arrive(p);
+    scene_take(p, 0, party_slot(PARTY_VICTIM, PARTY_HELD - 1));
+    scene_drop(p, party_slot(PARTY_VICTIM, SCENE_OWN));
+    scene_put(p, party_slot(PARTY_VICTIM, SCENE_OWN));
+}
+
 static void before_free_own(party *p)
 {
     scene_arrive(p);
@@ -436,6 +445,7 @@ static void run_grow(party *p)
 
 const party_scene party_scenes[] = {
     {"free", before_free, run_free, .first = 1},
+    {"free_cached", before_free_cached, run_free, .first = 1},
     {"free_next", before_free_next, run_free, .first = 1},
     {"free_many", before_free, run_free_many, .first = 4},
     {"free_from", before_free_from, run_free_from, .named = -1},
