@@ -11,7 +11,8 @@
  *         Its bit is there, or the record was changed to SENT by an owner that took it (slab_help): it has
  *         arrived.  Else slot = 0, and its bit is set now.
  *
- * A slot is its caller's alone until the call returns.
+ * A slot is its caller's alone until the call returns, and then, if the caller is dead, whose who publishes
+ * there next: that one first sees to it that the record is finished (acre__shard_inherit).
  */
 #include "alloc/shard_heap.h"
 
@@ -85,13 +86,14 @@ int acre__shard_into(acre_region *r, acre_off *slot, size_t size)
 {
     acre_heap *h = (acre_heap *)r;
     const shard_root *o = shard_root_of(&h->region);
+    uint64_t at = (uint64_t)((char *)slot - h->segment);
+    acre__shard_inherit(h, at);
     shard *t = acre__shard_lease(h);
     if (!t || size > o->largest)
         return EAGAIN;
     uint32_t class = map_class(o->class_of[(size + SHARD_UNIT - 1) / SHARD_UNIT]);
     if (!acre__shard_ready(h, t, class))
         return EAGAIN;
-    uint64_t at = (uint64_t)((char *)slot - h->segment);
     if (t->class[class].count)
         publish_from_magazine(h, t, &t->class[class], at);
     else
@@ -161,7 +163,10 @@ static void magazine_make_room(acre_heap *h, shard *t, shard_class *c)
 int acre__shard_from(acre_region *r, acre_off *slot)
 {
     acre_heap *h = (acre_heap *)r;
-    char *p = h->segment + acre__peek(slot);
+    uint64_t where = (uint64_t)((char *)slot - h->segment);
+    if (!ACRE_BUG_IS(73))
+        acre__shard_inherit(h, where);
+    char *p = h->segment + acre__peek(slot); /* not in the region if it is empty by now */
     shard_place at = shard_find(&h->region, p);
     if (!at.slab)
         return EAGAIN;
@@ -173,7 +178,7 @@ int acre__shard_from(acre_region *r, acre_off *slot)
     shard_class *c = &t->class[at.class];
     if (c->count == SHARD_ENTRIES)
         magazine_make_room(h, t, c);
-    retract_into_magazine(h, t, c, unit_of(&h->region, p), (uint64_t)((char *)slot - h->segment));
+    retract_into_magazine(h, t, c, unit_of(&h->region, p), where);
     return 0;
 }
 

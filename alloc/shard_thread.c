@@ -212,6 +212,8 @@ static bool shard_adopter_lives(uint32_t word)
 static void shard_settle_one(acre_heap *h, shard *t)
 {
     uint32_t word;
+    if (acre__self_busy(acre__self_get()))
+        return;
     while ((word = acre__load(&t->cell.word)) & ACRE__D) {
         shard *u = acre__ownerless(word) ? acre__shard_claim(h, t->number) : NULL;
         if (u)
@@ -223,13 +225,25 @@ static void shard_settle_one(acre_heap *h, shard *t)
     }
 }
 
+/* Of its cell alone, which is rarely written, unless somebody has died. */
+void acre__shard_inherit(acre_heap *h, uint64_t slot)
+{
+    const acre_region *r = &h->region;
+    const shard_root *o = shard_root_of(r);
+    uint64_t at;
+    for (uint32_t i = 0; i < SHARD_SHARDS && (at = acre__peek(&o->shard_at[i])); i++) {
+        shard *t = (shard *)(r->base + at * SHARD_UNIT);
+        if (at * SHARD_UNIT < h->reach && (acre__peek(&t->cell.word) & ACRE__D) &&
+            shard_numbered(r, i) == t && acre__load(&t->slot) == slot)
+            shard_settle_one(h, t);
+    }
+}
+
 /* Nobody may have the lock: who is in the house and calls it finds all cells refused. */
 void acre__shard_settle(acre_region *r)
 {
     acre_heap *h = (acre_heap *)r;
     shard *t;
-    if (acre__self_busy(acre__self_get()))
-        return;
     for (uint32_t i = 0; (t = shard_numbered(r, i)); i++)
         shard_settle_one(h, t);
 }
