@@ -87,11 +87,11 @@ static bool frozen_one(party *p, bool dies)
 static void frozen_stop(party *p, size_t place, bool dies)
 {
     alarm(FROZEN_SECONDS);
+    p->b->at = place;
     party_begin(p);
     p->victim = captive_begin_behind(party_before, party_run, p);
     while (p->victim.done < place && captive_step(&p->victim))
         ;
-    p->b->at = place;
     p->b->address = captive_address(&p->victim);
     p->b->n.injected++;
     p->b->n.recovered += frozen_one(p, dies);

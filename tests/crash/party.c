@@ -102,7 +102,7 @@ static void party_await(volatile uint32_t *word, uint32_t value)
 static void party_owner(void *arg)
 {
     party *p = arg;
-    uint64_t seed = p->seed;
+    uint64_t seed = crash_seed(p->c) + p->b->at;
     party_fill_owner(p);
     for (uint32_t n = 1;; n++) {
         party_post(&p->ground->answered);

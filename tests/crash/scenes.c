@@ -298,6 +298,17 @@ static void before_adopt_into(party *p)
     scene_dies_in(p, other_comes, other_publishes, SHARDS_INTO);
 }
 
+/* Its slot names the node, and its record still stands. */
+static void before_adopt_filled(party *p)
+{
+    const acre_off *slot = &p->p.block[party_slot(PARTY_OTHER, SCENE_OWN)];
+    captive v = captive_begin_behind(other_comes, other_publishes, p);
+    while (!*slot)
+        SCENE_IS(p, captive_step(&v));
+    captive_kill(&v);
+    SCENE_IS(p, shards_under_way(p->p.h, 1) == SHARDS_INTO);
+}
+
 static void before_adopt_from(party *p)
 {
     scene_dies_in(p, other_comes, other_retracts, SHARDS_FROM);
@@ -457,6 +468,7 @@ const party_scene party_scenes[] = {
     {"settle_sent", before_settle_sent, run_settle, .last = 0},
     {"adopt", before_adopt, run_alloc, .last = 1},
     {"adopt_into", before_adopt_into, run_alloc, .last = 1, .flags = PARTY_INHERITS},
+    {"adopt_filled", before_adopt_filled, run_alloc, .last = 1, .flags = PARTY_INHERITS},
     {"adopt_from", before_adopt_from, run_alloc, .last = 1, .flags = PARTY_INHERITS},
     {"adopt_send", before_adopt_send, run_alloc, .last = 1, .flags = PARTY_INHERITS},
     {"drain", before_drain, run_drain, .last = 0},
@@ -513,18 +525,20 @@ static void act_fill(party *p)
             act_wrong(p, published_put(&p->p, party_slot(PARTY_OWNER, i), PARTY_NODE) != NULL);
 }
 
-/* Whoever has entered the heap after a death may use the dead one's slots. */
-static void act_inherit(party *p)
+/* Whoever publishes where a dead one did finishes what that one was about; or whoever has looked at the heap. */
+static void act_inherit(party *p, uint64_t *seed)
 {
-    (void)acre_heap_free_memory(p->p.h);
+    if (crash_below(seed, 2))
+        (void)acre_heap_free_memory(p->p.h);
     for (size_t i = 0; i < SCENE_FEW; i++)
         act_drop(p, party_slot(PARTY_OTHER, i));
+    act_drop(p, party_slot(PARTY_OTHER, SCENE_OWN));
 }
 
 void party_act(party *p, uint32_t turn, uint64_t *seed)
 {
     if (p->scene->flags & PARTY_INHERITS)
-        act_inherit(p);
+        act_inherit(p, seed);
     act_free_victims(p, turn);
     act_in_hand(p);
     act_free_own(p, seed);
