@@ -97,6 +97,38 @@ ACRE_TEST(crash, a_sound_algorithm_recovers_from_every_death)
     json_decref(root);
 }
 
+static json_t *crash_recovers(const char *arguments, const char *name, size_t rows)
+{
+    crash_skip();
+    char table[PATH_MAX], text[8192];
+    crash_table_path(table, name);
+    ACRE_CHECK(crash_run(arguments, table, text, sizeof text) == 0, "%s", text);
+    json_t *root = crash_read(table);
+    crash_adds_up(root);
+    ACRE_CHECK_EQUAL(json_array_size(json_object_get(root, "rows")), rows);
+    ACRE_CHECK_EQUAL(crash_sum(root, "recovered"), crash_sum(root, "injected"));
+    return root;
+}
+
+ACRE_TEST(crash, deaths_and_stops_among_the_nodes_of_others)
+{
+    json_decref(crash_recovers("--only remote,rescue -a sharded --operation free_from", "remote", 2));
+    json_t *root = crash_recovers("--only frozen -a sharded --operation birth", "frozen", 1);
+    ACRE_CHECK(crash_sum(root, "injected") > 20);
+    ACRE_CHECK(crash_sum(root, "waited") > 0, "no owner had to wait for a slab that is being born");
+    ACRE_CHECK(crash_sum(root, "waited") < crash_sum(root, "injected"));
+    json_decref(root);
+}
+
+ACRE_TEST(crash, what_a_dead_thread_costs_is_told)
+{
+    json_t *root = crash_recovers("--only haste -a sharded --operation 64MiB --state sparse", "haste", 1);
+    json_t *row = json_array_get(json_object_get(root, "rows"), 0);
+    ACRE_CHECK(json_real_value(json_object_get(row, "typical_us")) > 0);
+    ACRE_CHECK(json_real_value(json_object_get(row, "worst_us")) < 1e6);
+    json_decref(root);
+}
+
 ACRE_TEST(crash, two_runs_share_a_table)
 {
     crash_skip();

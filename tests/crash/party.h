@@ -35,6 +35,7 @@ typedef struct party_scene party_scene;
 typedef struct party_ground {
     volatile uint32_t asked, answered;
     volatile uint32_t wrong; /* a call that must not fail did */
+    volatile uint32_t none;  /* the victim came to its end, and there was no room: others took it */
 } party_ground;
 
 typedef struct party {

@@ -58,14 +58,13 @@ static size_t party_most(const party_scene *sc)
 static bool party_strangers(party *p, size_t n, bool over)
 {
     const party_scene *sc = p->scene;
-    size_t least = sc->first < sc->last ? sc->first : sc->last;
-    size_t most = party_most(sc);
-    if (n < (over ? sc->last : least))
-        crash_wrong(p->c, p->b, CRASH_DOUBLED, "%zu blocks are in hand, %zu are live",
-                    over ? sc->last : least, n);
-    else if (n > (over ? sc->last : most))
-        crash_wrong(p->c, p->b, CRASH_LOST, "%zu live blocks are nobody's, %zu may be", n,
-                    over ? sc->last : most);
+    size_t last = p->ground->none ? sc->first : sc->last;
+    size_t least = over ? last : sc->first < sc->last ? sc->first : sc->last;
+    size_t most = over ? last : party_most(sc);
+    if (n < least)
+        crash_wrong(p->c, p->b, CRASH_DOUBLED, "%zu blocks are in hand, %zu are live", least, n);
+    else if (n > most)
+        crash_wrong(p->c, p->b, CRASH_LOST, "%zu live blocks are nobody's, %zu may be", n, most);
     else
         return true;
     return false;

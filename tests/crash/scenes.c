@@ -205,7 +205,7 @@ static void before_collect(party *p)
 
 static void run_alloc(party *p)
 {
-    (void)!acre_alloc(p->p.h, PARTY_NODE);
+    p->ground->none = !acre_alloc(p->p.h, PARTY_NODE);
 }
 
 static void run_alloc_into(party *p)
@@ -398,7 +398,7 @@ static void before_relieve(party *p)
 
 static void run_alloc_large(party *p)
 {
-    (void)!acre_alloc(p->p.h, SCENE_LARGE);
+    p->ground->none = !acre_alloc(p->p.h, SCENE_LARGE);
 }
 
 /* ---- slabs, map, segment ---- */
@@ -483,7 +483,7 @@ const party_scene party_scenes[] = {
 
 /* ---- the owner, meanwhile: its first slots are the others' to empty ---- */
 
-enum { ACT_OWN = 12, ACT_PLAIN = 4 };
+enum { ACT_OWN = 12, ACT_PLAIN = 72 };
 
 static void act_wrong(party *p, bool wrong)
 {
@@ -511,13 +511,17 @@ static void act_free_own(party *p, uint64_t *seed)
         act_drop(p, party_slot(PARTY_OWNER, SCENE_OWN + crash_below(seed, PARTY_HELD - SCENE_OWN)));
 }
 
+/* More than is at hand: a slab has to come, and may go again. */
 static void act_in_hand(party *p)
 {
+    void *held[ACT_PLAIN];
     for (int i = 0; i < ACT_PLAIN; i++)
-        act_wrong(p, acre_free(p->p.h, acre_alloc(p->p.h, PARTY_NODE)) != 0);
+        held[i] = acre_alloc(p->p.h, PARTY_NODE);
+    for (int i = 0; i < ACT_PLAIN; i++)
+        act_wrong(p, acre_free(p->p.h, held[i]) != 0);
 }
 
-/* As many as it has slots: its own nodes, what others freed of them, a new slab. */
+/* As many as it has slots: its own nodes, what others freed of them. */
 static void act_fill(party *p)
 {
     for (size_t i = SCENE_OWN; i < PARTY_HELD; i++)
