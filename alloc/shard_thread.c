@@ -8,7 +8,8 @@
  *
  * A thread claims a shard when it first needs one and holds it as long as it lives.  Nobody waits for one:
  * a thread that finds none that is free or orphaned makes one; where there are SHARD_SHARDS already, it
- * does without, and its blocks come from the house.  A stopped thread keeps its shard.
+ * does without, and its blocks come from the house.  A stopped thread keeps its shard.  Only who looks at the
+ * heap, or publishes at a slot of which a dead one's record speaks, waits for whoever is taking that over.
  *
  * A heap without a lock has one shard, of whoever calls.
  */

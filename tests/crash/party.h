@@ -19,11 +19,10 @@
 
 enum {
     PARTY_LEAST = 48 << 10, /* the segment as it is created */
-    PARTY_SIZE = 60 << 10,
-    PARTY_NODE = 64, /* bytes of the blocks */
-    PARTY_ALONE =
-        140, /* of these, so many stand alone: then a thread that asks for one gets a slab */
-    PARTY_HELD = 64, /* slots of each guest */
+    PARTY_SIZE = 64 << 10,
+    PARTY_NODE = 64,   /* bytes of the blocks */
+    PARTY_ALONE = 140, /* that stand alone: then a thread that asks for one gets a slab */
+    PARTY_HELD = 96,   /* slots of each guest */
     PARTY_HANDS = 4
 };
 
@@ -48,8 +47,7 @@ typedef struct party {
     pid_t owner;             /* 0: it is gone */
     captive victim;          /* of frozen.c */
     void *hand[PARTY_HANDS]; /* in the victim: blocks in no slot */
-    pid_t other;
-    captive stands; /* in the victim: the other one, in the middle of a call */
+    captive stands;          /* in the victim: the other one, in the middle of a call */
     party_ground *ground;
     corpse copy;    /* what the judge opens */
     uint64_t whole; /* bytes of an empty heap that are free or the algorithm's own, less its size */

@@ -20,7 +20,7 @@ enum {
     SCENE_LARGE = 900,
     SCENE_OWN = 48,
     SCENE_FEW = 8,
-    SCENE_THREE = 80,
+    SCENE_SLABS = 64,
     SCENE_BORDER = 2048 /* the map covers some more than the segment was */
 };
 
@@ -426,23 +426,22 @@ static void before_chunk(party *p)
     SCENE_IS(p, shards_chunks(p->p.h) == chunks);
 }
 
-/* Three slabs: of the one that serves is what fills the magazine, of the second nothing is free but one
- * node, of the third all is but the one in hand. */
+/* Two slabs and the beginning of one that serves: from the end on nodes fill the magazine; of the second slab
+ * one is free, of the first all but the one in hand. */
 static void before_end(party *p)
 {
-    size_t n = PARTY_HELD, spared = 1;
-    scene_fill(p, PARTY_VICTIM, SCENE_THREE);
-    while (!p->p.block[party_slot(PARTY_VICTIM, n - 1)])
-        n--;
+    size_t n = SCENE_SLABS, spared = 1;
+    for (size_t i = 0; i < n; i++)
+        scene_put(p, party_slot(PARTY_VICTIM, i));
     const void *last = scene_at(p, party_slot(PARTY_VICTIM, n - 1));
     scene_take(p, 0, party_slot(PARTY_VICTIM, 0));
     while (!shards_full(p->p.h, scene_me(p), p->hand[0]))
         scene_drop(p, party_slot(PARTY_VICTIM, --n));
     for (size_t i = 1; i < n; i++) {
         const void *at = scene_at(p, party_slot(PARTY_VICTIM, i));
-        bool third = shards_together(p->p.h, at, p->hand[0]);
-        bool second = !third && !shards_together(p->p.h, at, last);
-        if (third || (second && spared)) {
+        bool first = shards_together(p->p.h, at, p->hand[0]);
+        bool second = !first && !shards_together(p->p.h, at, last);
+        if (first || (second && spared)) {
             scene_drop(p, party_slot(PARTY_VICTIM, i));
             spared -= second;
         }
@@ -471,7 +470,7 @@ const party_scene party_scenes[] = {
     {"adopt_filled", before_adopt_filled, run_alloc, .last = 1, .flags = PARTY_INHERITS},
     {"adopt_from", before_adopt_from, run_alloc, .last = 1, .flags = PARTY_INHERITS},
     {"adopt_send", before_adopt_send, run_alloc, .last = 1, .flags = PARTY_INHERITS},
-    {"drain", before_drain, run_drain, .last = 0},
+    {"drain", before_drain, run_drain, .last = 0, .slabs = -1},
     {"detach", before_free_from, run_detach, .last = 0},
     {"relieve", before_relieve, run_alloc_large, .last = 1, .slabs = -1},
     {"birth", before_birth, run_alloc, .last = 1, .slabs = 1},
