@@ -281,12 +281,12 @@ static void crash_summary(void)
         crash_sum(crash_parts[k], &n, &cases);
         if (cases)
             printf("%-8s %5zu cases %9llu injected %8llu images %9llu recovered %7llu in hand "
-                   "%llu lost %llu doubled %llu unsound %llu hangs\n",
+                   "%llu lost %llu doubled %llu unsound %llu hangs %llu waited\n",
                    crash_parts[k]->name, cases, (unsigned long long)n.injected,
                    (unsigned long long)n.images, (unsigned long long)n.recovered,
                    (unsigned long long)n.in_hand, (unsigned long long)n.lost,
                    (unsigned long long)n.doubled, (unsigned long long)n.unsound,
-                   (unsigned long long)n.hangs);
+                   (unsigned long long)n.hangs, (unsigned long long)n.waited);
     }
 }
 
