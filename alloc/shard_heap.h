@@ -77,6 +77,7 @@ enum {
     SHARD_ENTRIES = 21,
     SHARD_WORDS = 4,
     SHARD_RINGS = 64,
+    SHARD_GLANCE = 64, /* slabs that are visited before a new one is made */
     SHARD_SHARDS = 256,
     SHARD_FLAT = 64 * 1024, /* most frames of the map's flat part */
     SHARD_CHUNK = 64, /* frames of the map's first chunk; each further one has twice as many */
@@ -104,7 +105,7 @@ typedef struct slab_word {
 typedef struct slab {
     uint32_t owner; /* number of the shard; constant, as is class */
     uint16_t class;
-    uint16_t listed;               /* it is in the list of its class */
+    uint16_t listed;               /* it is in the list of its class: the shard's epoch */
     uint32_t ring_next, ring_back; /* frames, 0: none; noted */
     uint32_t next, back;           /* the same in the list of slabs with free nodes; derived */
     uint32_t unused[2];
@@ -124,14 +125,14 @@ _Static_assert(sizeof(shard_kind) == 16, "part of the segment format");
 
 /* A class in a shard. */
 typedef struct shard_class {
-    uint32_t count; /* entries */
-    uint32_t list;  /* frame of the first slab with free nodes */
-    uint64_t word;  /* offset of the slab_word that serves, may be 0 free; or of root's `none` */
-    uint64_t node;  /* offset of its first node */
+    uint64_t word;       /* offset of the slab_word that serves, may be 0 free; or of root's `none` */
+    uint64_t node;       /* offset of its first node */
+    uint32_t count;      /* entries */
     uint32_t reciprocal; /* root's constants, where they are needed: on the line of the count */
     uint16_t bytes, nodes, first;
     uint16_t asked; /* blocks that this owner got from the house, up to SHARD_OFTEN */
     uint32_t slabs; /* a hint: how many there are */
+    uint32_t list;  /* frame of the first slab with free nodes */
     uint32_t entry[1 + SHARD_ENTRIES]; /* nodes, in units from base; [0]: 0; [count]: the last one freed */
 } shard_class;
 _Static_assert(sizeof(shard_class) == 128, "part of the segment format");
@@ -145,25 +146,30 @@ typedef struct shelf_bin {
 _Static_assert(sizeof(shelf_bin) == 32, "part of the segment format");
 
 /* What is under way: the kind in the low four bits, above them the node or frame, in units from base. */
-enum shard_op { SHARD_IDLE, SHARD_NOTICE, SHARD_SEND, SHARD_SENT, SHARD_INTO, SHARD_FROM };
+enum shard_op { SHARD_IDLE, SHARD_NOTICE, SHARD_SEND, SHARD_SENT, SHARD_INTO, SHARD_FROM, SHARD_COLLECT };
 
 typedef struct shard {
-    uint32_t full; /* constant, SHARD_ENTRIES: what is no node has no room either, see shard_push() */
-    uint32_t number;
     acre_cell cell;
-    uint8_t unused[64 - 8 - sizeof(acre_cell)];
+    uint8_t unused[60 - sizeof(acre_cell)];
+    uint32_t number;
     uint64_t op;
     uint64_t slot; /* of SHARD_INTO and SHARD_FROM: offset in the segment */
     uint64_t adopted; /* how often it was taken from a dead thread; a statistic */
     uint64_t shelved; /* units on the shelf; derived */
-    uint64_t unused2[4];
+    /* Derived.  After a change of owners no slab is listed; the new one visits them as it needs nodes. */
+    uint32_t epoch;   /* 1 to UINT16_MAX: slabs that say another one are in no list */
+    uint32_t scan;    /* the ring in which slabs have not been visited yet; SHARD_RINGS: all have */
+    uint32_t scan_at; /* frame of the last one visited there; 0: none */
+    uint32_t unused2[5];
     uint64_t hint; /* others write it */
     uint64_t unused3[7];
     uint32_t ring[SHARD_RINGS]; /* frames; noted */
     shard_class class[];
 } shard;
 _Static_assert(offsetof(shard, class) % 64 == 0, "a magazine is two lines of the cache");
-_Static_assert(offsetof(shard, full) == offsetof(shard_class, count), "see shard_push()");
+_Static_assert(offsetof(shard, cell.tag) == offsetof(shard_class, count) &&
+                   ACRE__MUTEX >= SHARD_ENTRIES,
+               "what is no node has no room in a magazine: see shard_push()");
 
 /* Where class i is in a shard: what tables say instead of i. */
 #define SHARD_CLASS_AT(i) (offsetof(shard, class) + (i) * sizeof(shard_class))
@@ -386,10 +392,11 @@ int acre__shard_home(acre_heap *h, shard *t, slab *s, uint32_t index); /* not in
 int acre__shard_put(acre_heap *h, shard *t, shard_place at, const void *p); /* either */
 int acre__shard_came_home(acre_heap *h, shard *t, slab *s); /* a node whose word slab_turns(); 0 */
 void acre__shard_notify(const acre_region *r, const slab *s);
-void acre__shard_rebuild(const acre_region *r, shard *t);
+void acre__shard_begin(const acre_region *r, shard *t); /* it has a new owner */
 size_t acre__shard_drain(acre_heap *h, shard *t); /* in the house: all that is free, back to it */
 void acre__shard_collect_all(const acre_region *r, shard *t);
 bool acre__slab_sane(const acre_region *r, uint32_t frame, uint32_t owner);
+bool acre__shard_collect(const acre_region *r, shard *t, slab *s);
 void acre__shard_offer(const acre_region *r, shard *t, slab *s); /* it may have got a free node */
 
 /* ---- blocks of the house (sharded.c), in the house ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* shard_publish.c: what takes more than one store: a node and the user's slot that names it; a node that
- * leaves a magazine for another thread's slab.  The record says what is under way, and where a thread was
- * killed follows from what is there:
+ * leaves a magazine for another thread's slab; nodes that others freed.  The record says what is under
+ * way, and where a thread was killed follows from what is there:
  *
  *   INTO  record · out of magazine or `free` · slot = node · record away
  *         slot names it: done.  Else it is where it was, or in no place: then into the magazine.
@@ -10,6 +10,8 @@
  *   SEND  record · (slot = 0) · out of the magazine · bit in `remote` · hint · record away
  *         Its bit is there, or the record was changed to SENT by an owner that took it (slab_help): it has
  *         arrived.  Else slot = 0, and its bit is set now.
+ *   COLLECT  record · bits of one's slab, from `remote` into `free` · record away
+ *         The slab's are collected before anything else is done with it.
  *
  * A slot is its caller's alone until the call returns, and then, if the caller is dead, whose who publishes
  * there next: that one first sees to it that the record is finished (acre__shard_inherit).
@@ -256,6 +258,13 @@ static void finish_notice(acre_heap *h, uint32_t unit)
         acre__shard_notify(&h->region, at.slab);
 }
 
+static void finish_collect(acre_heap *h, shard *t, uint32_t unit)
+{
+    shard_place at = shard_find(&h->region, shard_node(&h->region, unit));
+    if (at.slab && acre__slab_sane(&h->region, slab_frame(&h->region, at.slab), t->number))
+        acre__shard_collect(&h->region, t, at.slab);
+}
+
 static void finish_into(acre_heap *h, shard *t, uint32_t unit, uint64_t slot)
 {
     if (*slot_at(h, slot) != offset_of(h, unit) || ACRE_BUG_IS(93))
@@ -287,6 +296,8 @@ void acre__shard_finish(acre_heap *h, shard *t)
         op = SHARD_IDLE;
     if ((op & 15) == SHARD_NOTICE)
         finish_notice(h, unit);
+    else if ((op & 15) == SHARD_COLLECT)
+        finish_collect(h, t, unit);
     else if ((op & 15) == SHARD_SEND || ((op & 15) == SHARD_SENT && ACRE_BUG_IS(84)))
         finish_send(h, t, unit, slot);
     else if ((op & 15) == SHARD_INTO)

@@ -8,19 +8,24 @@
 
 /* ---- the list of slabs with free nodes: derived ---- */
 
-static void slab_list(const acre_region *r, shard_class *c, slab *s)
+static bool slab_is_listed(const shard *t, const slab *s)
+{
+    return s->listed == t->epoch;
+}
+
+static void slab_list(const acre_region *r, const shard *t, shard_class *c, slab *s)
 {
     s->back = 0;
     s->next = c->list;
     if (s->next)
         slab_at(r, s->next)->back = slab_frame(r, s);
     c->list = slab_frame(r, s);
-    s->listed = 1;
+    s->listed = (uint16_t)t->epoch;
 }
 
-static void slab_unlist(const acre_region *r, shard_class *c, slab *s)
+static void slab_unlist(const acre_region *r, const shard *t, shard_class *c, slab *s)
 {
-    if (!s->listed)
+    if (!slab_is_listed(t, s))
         return;
     if (s->next)
         slab_at(r, s->next)->back = s->back;
@@ -84,21 +89,21 @@ static slab *ring_next(const acre_region *r, const shard *t, const slab *s, uint
 
 /* ---- the word that serves ---- */
 
-static void slab_stop(const acre_region *r, shard_class *c)
+static void slab_stop(const acre_region *r, const shard *t, shard_class *c)
 {
     uint32_t frame = slab_serving(c);
     acre__put(&c->word, SHARD_NONE);
     if (frame && slab_any_free(r, slab_at(r, frame)))
-        slab_list(r, c, slab_at(r, frame));
+        slab_list(r, t, c, slab_at(r, frame));
 }
 
 /* A word of s with free nodes serves. */
-static bool slab_serve(const acre_region *r, shard_class *c, slab *s)
+static bool slab_serve(const acre_region *r, const shard *t, shard_class *c, slab *s)
 {
+    slab_unlist(r, t, c, s);
     const shard_kind *k = slab_kind(r, s);
     for (uint32_t i = 0; i < k->words; i++)
         if (s->word[i].free) {
-            slab_unlist(r, c, s);
             acre__put(&c->word, SHARD_NONE); /* word and node do not change as one */
             acre__order();
             c->node = (uint64_t)((char *)s - r->base) + k->first + (uint64_t)i * 64 * k->bytes;
@@ -128,10 +133,10 @@ static void slab_help(const acre_region *r, const slab *s, uint32_t word, uint64
 
 /* Killed between the two stores: the bits are in both words, and the next owner collects before it
  * allocates.  Bits that come meanwhile have no hint of their own: look again. */
-static bool slab_collect_word(const acre_region *r, slab *s, uint32_t word)
+static void slab_collect_word(const acre_region *r, slab *s, uint32_t word)
 {
     slab_word *w = &s->word[word];
-    uint64_t bits, all = 0;
+    uint64_t bits;
     while ((bits = acre__load(&w->remote)) != 0) {
         if (!ACRE_BUG_IS(86))
             slab_help(r, s, word, bits);
@@ -140,26 +145,38 @@ static bool slab_collect_word(const acre_region *r, slab *s, uint32_t word)
         acre__put(&w->free, w->free | bits);
         acre__order();
         acre__and(&w->remote, ~bits);
-        all |= bits;
     }
-    return all != 0;
 }
 
 /* A slab that does not serve has got free nodes. */
-static void slab_offer(const acre_region *r, shard_class *c, slab *s)
+static void slab_offer(const acre_region *r, shard *t, slab *s)
 {
-    if (!s->listed && slab_serving(c) != slab_frame(r, s))
-        slab_list(r, c, s);
+    shard_class *c = &t->class[s->class];
+    if (!slab_is_listed(t, s) && slab_serving(c) != slab_frame(r, s))
+        slab_list(r, t, c, s);
 }
 
-static bool slab_collect(const acre_region *r, shard *t, slab *s)
+static bool slab_any_remote(const acre_region *r, const slab *s)
 {
-    bool any = false;
+    uint64_t any = 0;
     for (uint32_t i = 0; i < slab_kind(r, s)->words; i++)
-        any |= slab_collect_word(r, s, i);
-    if (any)
-        slab_offer(r, &t->class[s->class], s);
-    return any;
+        any |= acre__peek(&s->word[i].remote);
+    return any != 0;
+}
+
+/* The record is for who takes over: until it is done, bits may be in both words. */
+bool acre__shard_collect(const acre_region *r, shard *t, slab *s)
+{
+    if (!slab_any_remote(r, s))
+        return false;
+    acre__put(&t->op, (uint64_t)slab_frame(r, s) * (SHARD_FRAME / SHARD_UNIT) << 4 | SHARD_COLLECT);
+    acre__order();
+    for (uint32_t i = 0; i < slab_kind(r, s)->words; i++)
+        slab_collect_word(r, s, i);
+    acre__order();
+    acre__put(&t->op, (uint64_t)SHARD_IDLE);
+    slab_offer(r, t, s);
+    return true;
 }
 
 static bool slab_collect_rings(const acre_region *r, shard *t, uint64_t rings)
@@ -167,7 +184,7 @@ static bool slab_collect_rings(const acre_region *r, shard *t, uint64_t rings)
     bool any = false;
     for (; rings; rings &= rings - 1)
         for (slab *s = NULL; (s = ring_next(r, t, s, (uint32_t)__builtin_ctzll(rings)));)
-            any |= slab_collect(r, t, s);
+            any |= acre__shard_collect(r, t, s);
     return any;
 }
 
@@ -176,15 +193,83 @@ static bool slab_collect_hinted(const acre_region *r, shard *t)
     return acre__peek(&t->hint) && slab_collect_rings(r, t, acre__swap(&t->hint, 0));
 }
 
+void acre__shard_offer(const acre_region *r, shard *t, slab *s)
+{
+    slab_offer(r, t, s);
+}
+
+/* ---- what a new owner finds ---- */
+
+/* No bit is set behind the last node. */
+static void slab_trim(const acre_region *r, slab *s)
+{
+    const shard_kind *k = slab_kind(r, s);
+    for (uint32_t i = 0; i < k->words; i++) {
+        acre__put(&s->word[i].free, s->word[i].free & slab_mask(k, i));
+        if (acre__peek(&s->word[i].remote) & ~slab_mask(k, i))
+            acre__and(&s->word[i].remote, slab_mask(k, i));
+    }
+}
+
+static void slab_visit(const acre_region *r, shard *t, slab *s)
+{
+    slab_trim(r, s);
+    acre__shard_collect(r, t, s);
+    if (slab_any_free(r, s))
+        slab_offer(r, t, s);
+}
+
+/* The next one that was not visited yet; NULL: all were. */
+static slab *scan_next(const acre_region *r, shard *t)
+{
+    for (; t->scan < SHARD_RINGS; t->scan++, t->scan_at = 0) {
+        slab *s = ring_next(r, t, t->scan_at ? slab_at(r, t->scan_at) : NULL, t->scan);
+        if (!s)
+            continue;
+        t->scan_at = slab_frame(r, s);
+        return s;
+    }
+    return NULL;
+}
+
+/* Some, until one has nodes of this class. */
+static void slab_scan(const acre_region *r, shard *t, const shard_class *c, uint32_t most)
+{
+    slab *s;
+    for (; most && !c->list && (s = scan_next(r, t)); most--)
+        slab_visit(r, t, s);
+}
+
 void acre__shard_collect_all(const acre_region *r, shard *t)
 {
     acre__swap(&t->hint, 0);
-    slab_collect_rings(r, t, ~(uint64_t)0);
+    for (uint32_t i = 0; i < SHARD_RINGS; i++)
+        for (slab *s = NULL; (s = ring_next(r, t, s, i));)
+            slab_visit(r, t, s);
+    t->scan = SHARD_RINGS;
 }
 
-void acre__shard_offer(const acre_region *r, shard *t, slab *s)
+/* All say 0. */
+static void slab_forget(const acre_region *r, const shard *t)
 {
-    slab_offer(r, &t->class[s->class], s);
+    for (uint32_t i = 0; i < SHARD_RINGS; i++)
+        for (slab *s = NULL; (s = ring_next(r, t, s, i));)
+            s->listed = 0;
+}
+
+/* What is derived of a shard; its slabs are not visited, however many they are. */
+void acre__shard_begin(const acre_region *r, shard *t)
+{
+    for (uint32_t i = 0; i <= shard_root_of(r)->classes; i++) {
+        acre__put(&t->class[i].word, SHARD_NONE);
+        t->class[i].list = 0;
+    }
+    if (t->epoch >= UINT16_MAX) {
+        slab_forget(r, t);
+        t->epoch = 0;
+    }
+    t->epoch++;
+    t->scan = t->scan_at = 0;
 }
 
 /* Tell the owner.  What it looks for is there already, so a hint that stands need not be renewed: its
@@ -218,6 +303,8 @@ static void ring_remove(const acre_region *r, shard *t, const slab *s)
     acre_set32(r, from, s->ring_next);
     if (s->ring_next)
         acre_set32(r, &slab_at(r, s->ring_next)->ring_back, s->ring_back);
+    if (t->scan_at == slab_frame(r, s))
+        t->scan_at = s->ring_back;
 }
 
 static void slab_lay_out(slab *s, const shard *t, uint32_t class, const shard_kind *k)
@@ -257,8 +344,8 @@ static size_t slab_end(acre_region *r, shard *t, slab *s)
         return 0; /* the house does not know it */
     if (slab_serving(c) == slab_frame(r, s))
         acre__put(&c->word, SHARD_NONE);
-    slab_unlist(r, c, s);
-    c->slabs--;
+    slab_unlist(r, t, c, s);
+    c->slabs -= c->slabs != 0;
     for (int i = 0; i < SHARD_LINKS / 8 && !ACRE_BUG_IS(96); i++)
         acre_set64(r, &header[i], header[i]); /* links will lie over it */
     ring_remove(r, t, s);
@@ -300,7 +387,7 @@ static bool slab_new(acre_heap *h, shard *t, uint32_t class)
     if (!s)
         return false;
     c->slabs++;
-    slab_list(&h->region, c, s);
+    slab_list(&h->region, t, c, s);
     return true;
 }
 
@@ -313,14 +400,16 @@ static bool slab_ready(acre_heap *h, shard *t, uint32_t class)
     shard_class *c = &t->class[class];
     if (class >= shard_root_of(r)->classes)
         return false;
-    if (slab_serving(c) && slab_serve(r, c, slab_at(r, slab_serving(c))))
+    if (slab_serving(c) && slab_serve(r, t, c, slab_at(r, slab_serving(c))))
         return true;
     acre__put(&c->word, SHARD_NONE);
-    if (!c->list && !slab_collect_hinted(r, t) && !slab_new(h, t, class))
+    if (!c->list)
+        slab_collect_hinted(r, t);
+    if (!c->list)
+        slab_scan(r, t, c, SHARD_GLANCE);
+    if (!c->list && !slab_new(h, t, class))
         return false;
-    if (!c->list && !slab_new(h, t, class)) /* what was collected is of other classes */
-        return false;
-    return slab_serve(r, c, slab_at(r, c->list));
+    return slab_serve(r, t, c, slab_at(r, c->list));
 }
 
 bool acre__shard_ready(acre_heap *h, shard *t, uint32_t class)
@@ -345,9 +434,8 @@ void *acre__shard_refill(acre_heap *h, shard *t, uint32_t class)
 int acre__shard_came_home(acre_heap *h, shard *t, slab *s)
 {
     const acre_region *r = &h->region;
-    shard_class *c = &t->class[s->class];
-    slab_offer(r, c, s);
-    if (!s->listed || !(s->next || s->back) || !slab_whole(r, s))
+    slab_offer(r, t, s);
+    if (!slab_is_listed(t, s) || !(s->next || s->back) || !slab_whole(r, s))
         return 0;
     bool held = h->lock && acre__self_busy(acre__self_here());
     if (held || acre__heap_enter(h) != 0)
@@ -402,35 +490,6 @@ int acre__shard_put(acre_heap *h, shard *t, shard_place at, const void *p)
 
 /* ---- a shard as a whole ---- */
 
-/* No bit is set behind the last node. */
-static void slab_trim(const acre_region *r, slab *s)
-{
-    const shard_kind *k = slab_kind(r, s);
-    for (uint32_t i = 0; i < k->words; i++) {
-        acre__put(&s->word[i].free, s->word[i].free & slab_mask(k, i));
-        if (acre__peek(&s->word[i].remote) & ~slab_mask(k, i))
-            acre__and(&s->word[i].remote, slab_mask(k, i));
-    }
-}
-
-/* What is derived of it, from its rings. */
-void acre__shard_rebuild(const acre_region *r, shard *t)
-{
-    for (uint32_t i = 0; i <= shard_root_of(r)->classes; i++) {
-        acre__put(&t->class[i].word, SHARD_NONE);
-        t->class[i].list = t->class[i].slabs = t->class[i].asked = 0;
-    }
-    for (uint32_t i = 0; i < SHARD_RINGS; i++)
-        for (slab *s = NULL; (s = ring_next(r, t, s, i));) {
-            slab_trim(r, s);
-            s->listed = 0;
-            t->class[s->class].slabs++;
-            if (slab_any_free(r, s))
-                slab_list(r, &t->class[s->class], s);
-        }
-    acre__shard_collect_all(r, t);
-}
-
 /* The entries of a magazine go home, last first: each is in `free` before it is no entry any more, and
  * until then its bit dominates (shard_thread.c). */
 static void shard_empty(acre_heap *h, shard *t, shard_class *c)
@@ -446,7 +505,7 @@ static void shard_empty(acre_heap *h, shard *t, shard_class *c)
             acre__order();
             if (!ACRE_BUG_IS(95))
                 acre__put(&c->count, c->count - 1);
-            slab_offer(&h->region, c, at.slab);
+            slab_offer(&h->region, t, at.slab);
         } else
             acre__shard_send(h, t, c, at);
     }
@@ -461,7 +520,7 @@ size_t acre__shard_drain(acre_heap *h, shard *t)
     bytes = acre__shelf_empty(r, t);
     acre__shard_collect_all(r, t);
     for (uint32_t i = 0; i < shard_root_of(r)->classes; i++)
-        slab_stop(r, &t->class[i]);
+        slab_stop(r, t, &t->class[i]);
     for (uint32_t i = 0; i < SHARD_RINGS; i++)
         for (slab *s = ring_next(r, t, NULL, i), *next; s; s = next) {
             next = ring_next(r, t, s, i);

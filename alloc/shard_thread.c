@@ -3,7 +3,7 @@
  *
  *            claim               the thread ends, or is killed: the kernel marks the cell
  *     free ─────────▶ held ────────────────────────────────────────▶ orphaned
- *       ◀──────────────┘ detach                                        │ claim, finish, rebuild
+ *       ◀──────────────┘ detach                                        │ claim, finish, begin
  *                                             held ◀──────────────────┘
  *
  * A thread claims a shard when it first needs one and holds it as long as it lives.  Nobody waits for one:
@@ -26,7 +26,6 @@ enum { SHARD_NAP_NS = 20000 };
 /* What its owner will rely on without looking. */
 void acre__shard_set_constants(shard *t, const shard_root *o)
 {
-    acre__put(&t->full, (uint32_t)SHARD_ENTRIES);
     for (uint32_t i = 0; i <= o->classes; i++) {
         const shard_kind *k = &o->kind[i]; /* of what is larger: 0 */
         shard_class *c = &t->class[i];
@@ -37,15 +36,15 @@ void acre__shard_set_constants(shard *t, const shard_root *o)
     }
 }
 
-/* What its last owner left, dead or not: the segment may have been a damaged file meanwhile.  The record
- * first, which may say where a node is. */
+/* What its last owner left, dead or not: the segment may have been a damaged file meanwhile.  However many
+ * slabs there are, it takes the time of the magazines. */
 static void shard_adopt(acre_heap *h, shard *t)
 {
     acre__shard_set_constants(t, shard_root_of(&h->region));
+    if (!ACRE_BUG_IS(85))
+        acre__shard_begin(&h->region, t);
     acre__shard_finish(h, t);
     acre__shelf_settle(&h->region, t);
-    if (!ACRE_BUG_IS(85))
-        acre__shard_rebuild(&h->region, t);
     t->adopted++;
     acre__order();
 }

@@ -75,9 +75,12 @@ static void *shard_take_house(acre_heap *h, const shard *t, size_t size)
 static __attribute__((noinline)) void *shard_take_next(acre_heap *h, shard *t, const shard_class *c,
                                                        size_t size)
 {
-    void *p = acre__shard_refill(h, t, (uint32_t)(c - t->class));
+    uint32_t class = (uint32_t)(c - t->class);
+    void *p = acre__shard_refill(h, t, class);
     if (!p)
         p = shard_take_house(h, t, size);
+    if (!p) /* in vain it has looked for room everywhere, also among its own slabs */
+        p = acre__shard_refill(h, t, class);
     return p ? p : shard_borrow(h, t, c);
 }
 
@@ -214,7 +217,7 @@ ACRE_INLINE bool shard_push(const acre_region *r, shard *t, const void *p)
         return false;
     uint32_t entry = shard_flat_entry(r, frame);
     shard_class *c = (shard_class *)(void *)((char *)t + map_class_at(entry));
-    uint32_t count = c->count; /* of what is no node: the shard's `full` */
+    uint32_t count = c->count; /* of what is no node, entry 0: the tag of the shard's cell, a large number */
     if (__builtin_expect(count >= SHARD_ENTRIES, 0))
         return false;
     c->entry[count + 1] = (uint32_t)(at / SHARD_UNIT);
