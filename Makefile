@@ -73,7 +73,7 @@ say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@' &&) $(2)
 .DELETE_ON_ERROR:
 .PHONY: all deps-build deps-test deps-compare test check examples layers headers-check format \
         check-asan check-asan-clang check-tsan check-valgrind fuzz coverage compare bench bench-sync growth procs plots \
-        traces install clean help crash crash-sync explore models bugs bugs-variant
+        traces install clean help crash crash-sync explore models bugs bugs-variant fast-path
 
 # ---- the jobs of a newcomer ----
 # HELD_OUT=1: the traces on which nothing was tuned, into build/held-out/.
@@ -257,6 +257,8 @@ models:  ## check the protocols' models with Spin, deaths at any step (M=model)
 	@tools/install-packages.sh gcc libc6-dev spin
 	@tools/check-models.sh $(M)
 
+fast-path: $B/alloc/sharded.o  ## count the instructions of the ways that nearly all calls of sharded go
+	@tools/check-fast-path.sh $<
 layers:  ## check who includes whom
 	@tools/check-layers.sh
 headers-check:  ## each public header alone, as C and as C++

@@ -397,7 +397,7 @@ size_t acre__shard_drain(acre_heap *h, shard *t); /* in the house: all that is f
 void acre__shard_collect_all(const acre_region *r, shard *t);
 bool acre__slab_sane(const acre_region *r, uint32_t frame, uint32_t owner);
 bool acre__shard_collect(const acre_region *r, shard *t, slab *s);
-void acre__shard_offer(const acre_region *r, shard *t, slab *s); /* it may have got a free node */
+void acre__slab_offer(const acre_region *r, shard *t, slab *s); /* it may have got a free node */
 
 /* ---- blocks of the house (sharded.c), in the house ---- */
 

@@ -158,7 +158,7 @@ static void magazine_make_room(acre_heap *h, shard *t, shard_class *c)
     acre__order();
     if (!ACRE_BUG_IS(89))
         acre__put(&c->count, c->count - 1);
-    acre__shard_offer(&h->region, t, at.slab);
+    acre__slab_offer(&h->region, t, at.slab);
 }
 
 /* EAGAIN: what the slot names is a block of the house. */

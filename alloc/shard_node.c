@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* shard_node.c: nodes at hand, nodes that come home; all that is free back to the house.  All but
+ * acre__shard_home() is done by who holds the slab's shard. */
+#include "alloc/shard_slab.h"
+
+/* ---- a node ---- */
+
+/* Nothing is at hand: have a word with free nodes serve. */
+static bool slab_ready(acre_heap *h, shard *t, uint32_t class)
+{
+    const acre_region *r = &h->region;
+    shard_class *c = &t->class[class];
+    if (class >= shard_root_of(r)->classes)
+        return false;
+    if (slab_serving(c) && acre__slab_serve(r, t, c, slab_at(r, slab_serving(c))))
+        return true;
+    acre__put(&c->word, SHARD_NONE);
+    if (!c->list)
+        acre__shard_collect_hinted(r, t);
+    if (!c->list)
+        acre__shard_scan(r, t, c, SHARD_GLANCE);
+    if (!c->list && !acre__slab_new(h, t, class))
+        return false;
+    return acre__slab_serve(r, t, c, slab_at(r, c->list));
+}
+
+bool acre__shard_ready(acre_heap *h, shard *t, uint32_t class)
+{
+    const shard_class *c = &t->class[class];
+    const slab_word *w = (const slab_word *)(h->region.base + c->word);
+    return c->count || w->free || slab_ready(h, t, class);
+}
+
+void *acre__shard_refill(acre_heap *h, shard *t, uint32_t class)
+{
+    shard_class *c = &t->class[class];
+    if (!slab_ready(h, t, class))
+        return NULL;
+    slab_word *w = (slab_word *)(h->region.base + c->word);
+    uint64_t free = w->free, index = (uint32_t)__builtin_ctzll(free);
+    acre__put(&w->free, free & (free - 1));
+    return h->region.base + c->node + index * c->bytes;
+}
+
+/* A slab that is wholly free goes back if its class has another one with free nodes. */
+int acre__shard_came_home(acre_heap *h, shard *t, slab *s)
+{
+    const acre_region *r = &h->region;
+    acre__slab_offer(r, t, s);
+    if (!slab_is_listed(t, s) || !(s->next || s->back) || !slab_whole(r, s))
+        return 0;
+    bool held = h->lock && acre__self_busy(acre__self_here());
+    if (held || acre__heap_enter(h) != 0)
+        return 0;
+    acre__slab_end(&h->region, t, s);
+    acre__heap_leave(h);
+    return 0;
+}
+
+static int slab_home_own(acre_heap *h, shard *t, slab *s, uint32_t index)
+{
+    slab_word *w = &s->word[index / 64];
+    uint64_t old = w->free;
+    acre__put(&w->free, old | (uint64_t)1 << index % 64);
+    return slab_turns(old, index) ? acre__shard_came_home(h, t, s) : 0;
+}
+
+/* The first bit of a word needs a hint; the record is for who has to give it in a dead thread's place. */
+int acre__shard_home(acre_heap *h, shard *t, slab *s, uint32_t index)
+{
+    slab_word *w = &s->word[index / 64];
+    uint64_t bit = (uint64_t)1 << index % 64;
+    if (t && s->owner == t->number)
+        return slab_home_own(h, t, s, index);
+    if (t)
+        acre__put(&t->op, (uint64_t)slab_frame(&h->region, s) * (SHARD_FRAME / SHARD_UNIT) << 4 |
+                              SHARD_NOTICE);
+    acre__order();
+    uint64_t old = acre__or(&w->remote, bit);
+    if (old == 0)
+        acre__shard_notify(&h->region, s);
+    acre__order();
+    if (t)
+        acre__put(&t->op, (uint64_t)SHARD_IDLE);
+    return old & bit ? ACRE_EINVALID : 0;
+}
+
+/* Into the magazine; it is full: home.  The last one freed, again, is refused. */
+int acre__shard_put(acre_heap *h, shard *t, shard_place at, const void *p)
+{
+    shard_class *c = &t->class[at.class];
+    uint32_t n = c->count, unit = (uint32_t)((uint64_t)((const char *)p - h->region.base) / SHARD_UNIT);
+    if (n <= SHARD_ENTRIES && c->entry[n] == unit)
+        return ACRE_EINVALID;
+    if (n >= SHARD_ENTRIES)
+        return acre__shard_home(h, t, at.slab, at.index);
+    c->entry[n + 1] = unit;
+    acre__order();
+    acre__put(&c->count, n + 1);
+    return 0;
+}
+
+/* ---- a shard as a whole ---- */
+
+/* The entries of a magazine go home, last first: each is in `free` before it is no entry any more, and
+ * until then its bit dominates (shard_thread.c). */
+static void shard_empty(acre_heap *h, shard *t, shard_class *c)
+{
+    while (c->count) {
+        uint32_t unit = c->entry[c->count];
+        shard_place at = shard_find(&h->region, shard_node(&h->region, unit));
+        if (at.slab->owner == t->number) {
+            slab_word *w = &at.slab->word[at.index / 64];
+            if (ACRE_BUG_IS(95))
+                acre__put(&c->count, c->count - 1);
+            acre__put(&w->free, w->free | (uint64_t)1 << at.index % 64);
+            acre__order();
+            if (!ACRE_BUG_IS(95))
+                acre__put(&c->count, c->count - 1);
+            acre__slab_offer(&h->region, t, at.slab);
+        } else
+            acre__shard_send(h, t, c, at);
+    }
+}
+
+size_t acre__shard_drain(acre_heap *h, shard *t)
+{
+    acre_region *r = &h->region;
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < shard_root_of(r)->classes; i++)
+        shard_empty(h, t, &t->class[i]);
+    bytes = acre__shelf_empty(r, t);
+    acre__shard_collect_all(r, t);
+    for (uint32_t i = 0; i < shard_root_of(r)->classes; i++)
+        acre__slab_stop(r, t, &t->class[i]);
+    for (uint32_t i = 0; i < SHARD_RINGS; i++)
+        for (slab *s = acre__slab_next(r, t, NULL, i), *next; s; s = next) {
+            next = acre__slab_next(r, t, s, i);
+            if (slab_whole(r, s))
+                bytes += acre__slab_end(r, t, s);
+            acre_commit(r);
+        }
+    return bytes;
+}
