@@ -49,7 +49,9 @@ bool acre__shard_collect(const acre_region *r, shard *t, slab *s)
 {
     if (!slab_any_remote(r, s))
         return false;
-    acre__put(&t->op, (uint64_t)slab_frame(r, s) * (SHARD_FRAME / SHARD_UNIT) << 4 | SHARD_COLLECT);
+    if (!ACRE_BUG_IS(49))
+        acre__put(&t->op,
+                  (uint64_t)slab_frame(r, s) * (SHARD_FRAME / SHARD_UNIT) << 4 | SHARD_COLLECT);
     acre__order();
     for (uint32_t i = 0; i < slab_kind(r, s)->words; i++)
         slab_collect_word(r, s, i);
@@ -154,5 +156,6 @@ void acre__shard_begin(const acre_region *r, shard *t)
         t->epoch = 0;
     }
     t->epoch++;
-    t->scan = t->scan_at = 0;
+    t->scan = ACRE_BUG_IS(59) ? SHARD_RINGS : 0;
+    t->scan_at = 0;
 }

@@ -94,7 +94,7 @@ bool acre__shelf_put(const acre_heap *h, shard *t, void *p, uint32_t units)
     acre__order();
     acre__put(&b->count, (uint16_t)(b->count + 1));
     t->shelved += units;
-    shelf_set_mark(p, shelf_mark_of(r, p));
+    shelf_set_mark(p, ACRE_BUG_IS(57) ? 0 : shelf_mark_of(r, p));
     return true;
 }
 
@@ -133,7 +133,7 @@ static bool shelf_entry_sane(const acre_region *r, const shelf_bin *b, uint32_t 
 {
     const char *p = r->base + (uint64_t)unit * RB_UNIT;
     for (uint32_t i = 0; i < kept; i++)
-        if (b->unit[i] == unit)
+        if (b->unit[i] == unit && !ACRE_BUG_IS(54))
             return false;
     return (uint64_t)unit * RB_UNIT < ((const acre_heap *)r)->reach &&
            shelf_bin_of(acre__rb_live(r, p)) == bin;
@@ -174,7 +174,9 @@ static size_t shelf_empty_bin(acre_region *r, shelf_bin *b)
         if (r->journal)
             acre_note(r, b, *(uint32_t *)(void *)b, 1);
         acre__put(&b->count, (uint16_t)(b->count - 1));
-        if (units)
+        if (units && ACRE_BUG_IS(58))
+            acre__rb_release(r, p, units);
+        else if (units)
             acre__shard_release_direct(r, p, units);
         bytes += (size_t)units * RB_UNIT;
         acre_commit(r);

