@@ -36,7 +36,7 @@ int acre_heap_options_check(const acre_algorithm *a, const acre_heap_options *o)
     if (o->lock > ACRE_LOCK_SPIN || o->journal > ACRE_JOURNAL_OFF ||
         o->checks > ACRE_CHECKS_QUARANTINE)
         return EINVAL;
-    if (o->checks >= ACRE_CHECKS_CANARY && (a->flags & (ACRE_CONCURRENT | ACRE_REFERENCE)))
+    if (o->checks >= ACRE_CHECKS_CANARY && (a->flags & ACRE_REFERENCE))
         return EINVAL;
     return options_params_fit(a, o) && options_classes_fit(a, o) ? 0 : EINVAL;
 }

@@ -29,7 +29,6 @@ static void heap_skip_reference(const char *algorithm)
 void test_checks_set(const char *algorithm, uint32_t checks)
 {
     heap_skip_reference(algorithm);
-    test_skip_flags(acre_algorithm_find(algorithm), ACRE_CONCURRENT);
     test_options.checks = checks;
 }
 
