@@ -155,6 +155,10 @@ void acre__publish_undo(acre_heap *h, acre_off *slots, uint64_t n);
 typedef int acre__look_collect(acre_heap *h, uint64_t version, void *arg);
 int acre__look(acre_heap *h, acre__look_collect *collect, void *arg);
 
+/* With the lock, or read-only with that proof: what collect() saw of what the lock protects is of one
+ * moment.  Its result, or the lock's. */
+int acre__inspect(acre_heap *h, acre__look_collect *collect, void *arg);
+
 /* acre_heap_walk() without the lock. */
 int acre__look_walk(acre_heap *h, acre_visit *visit, void *arg);
 

@@ -6,13 +6,10 @@
 #include <errno.h>
 #include <string.h>
 
-/* With the lock, or with look.c's proof: what collect() saw is of one moment. */
-static int inspect(acre_heap *h, acre__look_collect *collect, void *arg)
+int acre__inspect(acre_heap *h, acre__look_collect *collect, void *arg)
 {
     if (h->read_only)
         return acre__look(h, collect, arg);
-    if (h->inner->settle && h->lock)
-        h->inner->settle(&h->region);
     int e = acre__heap_enter(h);
     if (e)
         return e;
@@ -20,6 +17,14 @@ static int inspect(acre_heap *h, acre__look_collect *collect, void *arg)
     e = collect(h, h->control->version, arg);
     acre__heap_leave(h);
     return e;
+}
+
+/* What the dead have left is finished first. */
+static int inspect(acre_heap *h, acre__look_collect *collect, void *arg)
+{
+    if (h->inner->settle && h->lock)
+        h->inner->settle(&h->region);
+    return acre__inspect(h, collect, arg);
 }
 
 /* ---- check ---- */

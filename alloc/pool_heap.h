@@ -265,6 +265,7 @@ void acre__pool_classes(const acre_region *r, acre_heap_options *o);
 int acre__pool_check(const acre_region *r, acre_damage *d);
 int acre__pool_walk(const acre_region *r, acre_visit *visit, void *arg);
 void acre__pool_stats(const acre_region *r, acre_stats *s);
+int acre__pool_class_stats(const acre_region *r, acre_class *class);
 void acre__pool_zero_free(acre_region *r);
 void acre__pool_recover(acre_region *r);
 uint64_t acre__pool_checksum(const pools *p);

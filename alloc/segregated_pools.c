@@ -55,5 +55,6 @@ const acre_algorithm acre__segregated_pools = {
     .alloc_many = acre__pool_alloc_many,
     .free_empty = acre__pool_free_empty,
     .classes = acre__pool_classes,
+    .class_stats = acre__pool_class_stats,
     .recover = acre__pool_recover,
 };

@@ -450,6 +450,8 @@ uint64_t acre__shard_checksum(const shard_root *o);
 int acre__shard_check(const acre_region *r, acre_damage *d);
 int acre__shard_walk(const acre_region *r, acre_visit *visit, void *arg);
 void acre__shard_stats(const acre_region *r, acre_stats *s);
+int acre__shard_parts(const acre_region *r, acre_part *part);
+int acre__shard_class_stats(const acre_region *r, acre_class *c);
 void acre__shard_recover(acre_region *r);
 int acre__shard_into(acre_region *r, acre_off *slot, size_t size);
 int acre__shard_from(acre_region *r, acre_off *slot);

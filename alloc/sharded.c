@@ -461,5 +461,7 @@ const acre_algorithm acre__sharded = {
     .shrink = shard_shrink,
     .free_empty = shard_free_empty,
     .classes = acre__shard_classes,
+    .parts = acre__shard_parts,
+    .class_stats = acre__shard_class_stats,
     .recover = acre__shard_recover,
 };

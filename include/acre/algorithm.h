@@ -124,6 +124,41 @@ typedef struct acre_stats {
     uint64_t recoveries; /* times a dead owner's operation was rolled back */
 } acre_stats;
 
+/* ---- parts and classes ---- */
+
+enum { ACRE_PARTS = 256 }; /* of a heap, at most */
+
+enum acre_part_state {
+    ACRE_PART_FREE = 0, /* nobody's; the next thread that needs one takes it */
+    ACRE_PART_HELD,     /* thread tid's */
+    ACRE_PART_ORPHANED  /* its thread has ended or was killed, and nobody has taken it over yet */
+};
+
+/* What one thread of one process has of a heap to itself, as acre_heap_parts() shows it. */
+typedef struct acre_part {
+    uint32_t number; /* 0, 1, 2 …; a part keeps it */
+    uint32_t state;  /* enum acre_part_state */
+    uint32_t tid;    /* of who holds it, in his pid namespace; 0: nobody does */
+    uint64_t adopted; /* times somebody took it, from the dead or when it was free */
+    uint64_t slabs, slab_bytes;
+    uint64_t used_blocks, used_bytes;       /* of its slabs: in users' hands, whoever allocated them */
+    uint64_t free_blocks, free_bytes;       /* of its slabs: at home */
+    uint64_t pending_blocks, pending_bytes; /* of its slabs: freed by other threads, not yet seen by its own */
+    uint64_t cached_blocks, cached_bytes;   /* in its magazines, of whichever part's slabs */
+    uint64_t shelved_blocks, shelved_bytes; /* large blocks on its shelf, with their headers */
+} acre_part;
+
+/* What a heap has for blocks of one size, as acre_heap_classes() shows it. */
+typedef struct acre_class {
+    uint64_t size; /* usable bytes of a block */
+    uint64_t slabs, slab_bytes; /* or blocks of a pool, of which pieces of this size are cut */
+    uint64_t live_blocks;   /* in users' hands */
+    uint64_t free_blocks;   /* at home, pending ones too */
+    uint64_t cached_blocks; /* in threads' magazines */
+    uint64_t lost_bytes;    /* of slab_bytes: those that are no block */
+    uint64_t direct_blocks; /* that could have been such a piece, but stand alone, in no slab */
+} acre_class;
+
 enum acre_resize_flags {
     ACRE_NEW = 1,        /* a new block will do too (acre_resize() only, never seen by resize()) */
     ACRE_FORWARDS = 2,   /* may take the free block behind */
@@ -254,6 +289,11 @@ struct acre_algorithm {
     size_t (*free_empty)(acre_region *r);
     /* Fill o->class_size with the size classes in use.  Not NULL: "classes=" is understood. */
     void (*classes)(const acre_region *r, acre_heap_options *o);
+    /* What each thread has to itself, and what each size class has: fill part[0…n), class[0…n), which are
+     * zero and have room for ACRE_PARTS and ACRE_CLASSES.  n, or ACRE_ECORRUPT.  With the lock, or under look.c's proof;
+     * bounded, and never reads outside the region whatever it holds. */
+    int (*parts)(const acre_region *r, acre_part *part);
+    int (*class_stats)(const acre_region *r, acre_class *class_);
     /* After a roll back: derive anew what is not noted.  Idempotent: its caller may die as well. */
     void (*recover)(acre_region *r);
 };

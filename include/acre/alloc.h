@@ -160,6 +160,26 @@ ACRE_API int acre_heap_walk(acre_heap *h, acre_visit *visit, void *arg);
  * from inside a call; what comes of the walk is 0. */
 ACRE_API int acre_heap_stats(acre_heap *h, acre_stats *s);
 
+/* Called for each part, each class; anything but 0 ends it and is its result.  No lock is held: it may call
+ * into the heap. */
+typedef int acre_visit_part(void *arg, const acre_part *part);
+typedef int acre_visit_class(void *arg, const acre_class *class_);
+
+/* Show what each thread that uses the heap, in whichever process, has of it to itself; and what the heap has
+ * for each size that has a class of its own, smallest first.  0, what visit returned, ENOTSUP (the algorithm
+ * has no such thing: parts has only `sharded`, classes have the pools too), ACRE_ECORRUPT, EAGAIN, ENOMEM.
+ *
+ * All is collected before the first is shown, under the heap's lock; nobody is adopted by looking: who has
+ * died is shown as orphaned.  Exact and of one moment are which parts there are, slabs, their bytes, lost
+ * bytes and direct blocks; and all numbers of the pools.  Threads go on allocating and freeing in their parts
+ * meanwhile, without the lock: their numbers of blocks, and who holds a part, are read one after the
+ * other, each as it was in passing.  While no other thread is in a call all is exact, and
+ * then the used blocks of all parts are the live blocks of all classes, and nodes that were in a dead
+ * thread's hands are used ones.  In an image of a file a part may be held by a thread that is
+ * long gone.  Costs O(KiB of the segment). */
+ACRE_API int acre_heap_parts(acre_heap *h, acre_visit_part *visit, void *arg);
+ACRE_API int acre_heap_classes(acre_heap *h, acre_visit_class *visit, void *arg);
+
 /* Bytes in free blocks, their headers included.  O(1).  Read-only: as in acre_heap_stats(). */
 ACRE_API size_t acre_heap_free_memory(acre_heap *h);
 
