@@ -57,6 +57,28 @@ static void segment_look(acre_segment *s, segment_view *v)
     v->stats_error = acre_heap_stats(h, &v->s);
 }
 
+static int segment_keep_part(void *arg, const acre_part *part)
+{
+    segment_view *v = arg;
+    v->part[v->parts++] = *part;
+    return 0;
+}
+
+static int segment_keep_class(void *arg, const acre_class *class)
+{
+    segment_view *v = arg;
+    v->class[v->classes++] = *class;
+    return 0;
+}
+
+static void segment_look_closer(acre_segment *s, segment_view *v)
+{
+    acre_heap *h = acre_segment_heap(s);
+    segment_look(s, v);
+    v->parts_error = acre_heap_parts(h, segment_keep_part, v);
+    v->classes_error = acre_heap_classes(h, segment_keep_class, v);
+}
+
 static int segment_info(const segment_args *a, const char *name)
 {
     segment_view v = {.name = name};
@@ -65,7 +87,7 @@ static int segment_info(const segment_args *a, const char *name)
     if (e)
         return segment_refuse(name, e);
     v.source = segment_source(name) == ACRE_FILE ? "file" : "shm";
-    segment_look(s, &v);
+    segment_look_closer(s, &v);
     acre_segment_close(s);
     (a->json ? segment_print_json : segment_print)(&v);
     return v.stats_error ? CLI_FAILED : 0;
@@ -83,7 +105,7 @@ static int segment_is_acres(const struct dirent *e)
 static void segment_list_one(const segment_args *a, const char *name)
 {
     static const acre_segment_options look = {.read_only = true};
-    segment_view v = {.name = name, .source = "shm"};
+    segment_view v = {.name = name, .source = "shm", .parts_error = ENOTSUP, .classes_error = ENOTSUP};
     acre_segment *s;
     v.error = acre_segment_open(&s, ACRE_SHM, name, &look);
     if (v.error > 0 || v.error == ACRE_EFORMAT || v.error == ACRE_EOWNER || v.error == ACRE_ETYPE)
@@ -212,9 +234,12 @@ static const struct segment_tool {
      NULL,
      segment_info,
      {segment_json_option, segment_option, "NAME|FILE…",
-      "Show segments: algorithm, options, parameters, size classes, sizes, blocks, recoveries.  "
-      "Reads "
-      "only and takes no lock.\vWhat has a slash in it is a file.  Exit status 1: the heap cannot "
+      "Show segments: algorithm, options, parameters, size classes, sizes, blocks, recoveries; and "
+      "what each thread's part of the heap and each size class has.  Reads only and takes no "
+      "lock.\v"
+      "Of parts: USED, FREE and PENDING (freed by others) are blocks of its slabs, CACHED those in "
+      "its magazines, SHELVED is in bytes.  Of classes: LOST are bytes of slabs that are no block, "
+      "DIRECT are blocks that stand alone.  What has a slash in it is a file.  Exit status 1: the heap cannot "
       "be read; "
       "2: not a segment.",
       0, 0, 0},

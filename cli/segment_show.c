@@ -142,6 +142,7 @@ void segment_print(const segment_view *v)
     printf("%-14s %" PRIu64 " bytes, may grow to %" PRIu64 "\n", "size", info->size,
            info->capacity);
     show_stats(v);
+    segment_print_parts(v);
 }
 
 /* ---- JSON ---- */
@@ -237,6 +238,7 @@ void segment_print_json(const segment_view *v)
     } else {
         show_json_facts(o, v);
         show_json_stats(o, v);
+        segment_put_parts(o, v);
     }
     json_dumpf(o, stdout, JSON_COMPACT);
     putchar('\n');

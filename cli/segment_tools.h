@@ -4,6 +4,7 @@
 #define ACRE_SEGMENT_TOOLS_H
 
 #include <acre/segment.h>
+#include <jansson.h>
 
 #include <stdbool.h>
 
@@ -15,6 +16,10 @@ typedef struct segment_view {
     const acre_algorithm *algorithm;
     int stats_error; /* the heap cannot be walked; s is not known */
     acre_stats s;
+    int parts_error, classes_error; /* ENOTSUP: the algorithm has none */
+    int parts, classes;
+    acre_part part[ACRE_PARTS];
+    acre_class class[ACRE_CLASSES];
 } segment_view;
 
 /* "robust", "none", "spin"; "on", "off"; "?": a number that this build does not know. */
@@ -25,5 +30,9 @@ void segment_print_heading(void);
 void segment_print_line(const segment_view *v);
 void segment_print(const segment_view *v);
 void segment_print_json(const segment_view *v);
+
+/* Tables of the parts and classes, as text and into an object; nothing where the algorithm has none. */
+void segment_print_parts(const segment_view *v);
+void segment_put_parts(json_t *o, const segment_view *v);
 
 #endif
