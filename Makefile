@@ -51,6 +51,7 @@ SYNC_BENCH_SRC := $(wildcard bench/sync/*.c)
 TEST_SRC   := $(wildcard tests/test_*.c)
 SUPPORT_SRC := $(wildcard tests/support*.c)
 CRASH_SRC  := $(wildcard tests/crash/*.c)
+SOAK_SRC   := $(wildcard tests/soak/*.c)
 EXAMPLE_SRC := $(wildcard examples/*.c)
 obj = $(patsubst %.c,$B/%.o,$(1))
 LIB_OBJ := $(call obj,$(LIB_SRC))
@@ -73,7 +74,7 @@ say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@' &&) $(2)
 .DELETE_ON_ERROR:
 .PHONY: all deps-build deps-test deps-compare test check examples layers headers-check format \
         check-asan check-asan-clang check-tsan check-valgrind fuzz coverage compare bench bench-sync growth procs plots \
-        traces install clean help crash crash-sync explore models bugs bugs-variant fast-path
+        traces install clean help crash crash-sync soak explore models bugs bugs-variant fast-path
 
 # ---- the jobs of a newcomer ----
 # HELD_OUT=1: the traces on which nothing was tuned, into build/held-out/.
@@ -178,6 +179,11 @@ $B/tests/crash/%.o: ALL_CFLAGS += -DCRASH_LEVEL='"$(lastword $(filter -O%,$(CFLA
 $B/crash: $(call obj,$(CRASH_SRC)) $B/libacre.a
 	$(call say,LD,$(CC) $(ALL_LDFLAGS) -Wl$(comma)-z$(comma)now $^ -o $@ $(LAB_LIBS))
 
+# Processes that come and go, for long.
+$B/soak: $(call obj,$(SOAK_SRC)) $B/libacre.a
+	$(call say,LD,$(CC) $(ALL_LDFLAGS) $^ -o $@ $(LAB_LIBS))
+$B/tests/test_soak: | $B/soak
+
 $B/examples/%: $B/examples/%.o $B/libacre.a
 	$(call say,LD,$(CC) $(ALL_LDFLAGS) $^ -o $@ -lpthread)
 
@@ -202,6 +208,10 @@ endif
 crash-variant: $B/crash
 	@$B/crash $(if $(QUICK),--quick) $(if $(A),-a $(A)) --json build/crash.json $(ARGS)
 
+soak: deps-build  ## one heap whose users come, go and are killed: build/soak.json (OPS=1000000000, A=SPEC, ARGS=…)
+	@$(MAKE) --no-print-directory $B/soak
+	@$B/soak -n $(or $(OPS),1000000000) -a $(or $(A),sharded) -j build/soak.json $(ARGS)
+
 # The programs that tests/bugs.def names.
 BUG_TESTS := $(shell awk -F'|' '$$1 + 0 {split($$4, t, " "); print t[1]}' tests/bugs.def | sort -u)
 bugs:  ## seed bugs, each of which its test must catch: build/bugs.json (N='7 12')
@@ -221,7 +231,7 @@ crash-sync:  ## the laboratory in full: 20,000 kills a primitive, each instructi
 # also without deaths, which take long and meet the same instructions of the library as gcc's.
 NAMES := $(TEST_SRC:tests/test_%.c=%)
 ASAN_TESTS := $(filter-out explore newcomer recovery,$(NAMES))
-ASAN_CLANG_TESTS := $(filter-out $(CRASH_SYNC) step kill crash%,$(ASAN_TESTS))
+ASAN_CLANG_TESTS := $(filter-out $(CRASH_SYNC) step kill crash% soak,$(ASAN_TESTS))
 check-asan:  ## the tests under address and undefined-behaviour sanitizers
 	@ACRE_KILLS=$${ACRE_KILLS:-1600} $(MAKE) --no-print-directory VARIANT=asan check T="$(or $(T),$(ASAN_TESTS))"
 check-asan-clang:  ## the same with clang, but for the deaths

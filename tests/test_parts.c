@@ -26,13 +26,14 @@ typedef struct parts_seen {
     acre_class class[ACRE_CLASSES];
 } parts_seen;
 
+/* Stays until the test's process ends. */
 static acre_segment *parts_segment(const char *spec)
 {
+    static acre_segment *kept[4], **s = kept;
     acre_segment_options o = {.size = PARTS_HEAP, .capacity = 4 * PARTS_HEAP};
-    acre_segment *s;
     ACRE_CHECK_EQUAL(acre_spec_parse(spec, &o.algorithm, &o.heap), 0);
-    ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_MEMFD, NULL, &o), 0);
-    return s;
+    ACRE_CHECK_EQUAL(acre_segment_create(s, ACRE_MEMFD, NULL, &o), 0);
+    return *s++;
 }
 
 static acre_heap *parts_heap(void)
@@ -435,6 +436,7 @@ ACRE_TEST(parts, a_read_only_handle_sees_the_same_or_says_eagain)
     ACRE_CHECK_EQUAL(none.n + none.classes, 0);
     kill(child, SIGKILL);
     acre_test_expect_killed(child);
+    ACRE_CHECK_EQUAL(acre_segment_close(view), 0);
 }
 
 /* ---- damaged images ---- */
