@@ -94,7 +94,7 @@ enum {
     SHELF_LEAST = 64, /* units, with the header: 2^6 */
     SHELF_BINS = 24,  /* so up to 64 KiB */
     SHELF_ROOM = 5,
-    SHELF_PART = 64 /* one holds at most 1 / SHELF_PART of the region */
+    SHELF_PART = 64 /* see shelf_affords() */
 };
 
 typedef struct slab_word {
@@ -232,11 +232,20 @@ ACRE_INLINE uint64_t slab_mask(const shard_kind *k, uint32_t word)
     return n >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1;
 }
 
+/* Bytes of the region that may be touched, whatever a damaged image says: there behind is no memory, though it
+ * is mapped.  (A heap that is just being laid out has no control.) */
+ACRE_INLINE uint64_t shard_reach(const acre_region *r)
+{
+    const acre_heap *h = (const acre_heap *)r;
+    uint64_t now = h->control ? acre__peek(&h->control->region_size) : h->reach;
+    return now < h->reach ? now : h->reach;
+}
+
 /* NULL: there is none, or what is there cannot be one. */
 static inline shard *shard_numbered(const acre_region *r, uint32_t number)
 {
     const shard_root *o = shard_root_of(r);
-    uint64_t reach = ((const acre_heap *)r)->reach, bytes = SHARD_BYTES(o->classes, o->bins);
+    uint64_t reach = shard_reach(r), bytes = SHARD_BYTES(o->classes, o->bins);
     uint64_t at =
         number < SHARD_SHARDS ? (uint64_t)acre__load(&o->shard_at[number]) * SHARD_UNIT : 0;
     shard *t = (shard *)(r->base + at);
@@ -275,8 +284,7 @@ ACRE_INLINE uint16_t *shard_map(const acre_region *r, uint64_t frame)
         return &o->flat_map[frame];
     uint64_t behind = frame - o->flat, k = behind < SHARD_FRAMES ? shard_chunk_of(behind) : 0;
     uint64_t at = behind < SHARD_FRAMES ? acre__peek(&o->chunk[k]) : 0;
-    bool inside =
-        at && at % SHARD_UNIT == 0 && at + SHARD_CHUNK_BYTES(k) <= ((const acre_heap *)r)->reach;
+    bool inside = at && at % SHARD_UNIT == 0 && at + SHARD_CHUNK_BYTES(k) <= shard_reach(r);
     return inside ? (uint16_t *)(void *)(r->base + at) + (behind - shard_chunk_first(k)) : NULL;
 }
 

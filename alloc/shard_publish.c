@@ -191,7 +191,8 @@ int acre__shard_from(acre_region *r, acre_off *slot)
 static bool magazine_entry_sane(const acre_heap *h, const shard *t, uint32_t unit, uint32_t class)
 {
     uint64_t at = (uint64_t)unit * SHARD_UNIT;
-    if (at >= h->reach || h->reach - at < SHARD_UNIT)
+    uint64_t reach = shard_reach(&h->region);
+    if (at >= reach || reach - at < SHARD_UNIT)
         return false;
     shard_place p = shard_find(&h->region, h->region.base + at);
     if (!p.slab || !p.start || p.class != class ||
@@ -281,7 +282,7 @@ static void finish_from(acre_heap *h, shard *t, uint32_t unit, uint64_t slot)
 static bool record_sane(const acre_heap *h, uint32_t unit, uint64_t slot)
 {
     uint64_t size = acre__peek(h->size) < h->window ? acre__peek(h->size) : h->window;
-    return (uint64_t)unit * SHARD_UNIT < h->reach && slot % sizeof(acre_off) == 0 &&
+    return (uint64_t)unit * SHARD_UNIT < shard_reach(&h->region) && slot % sizeof(acre_off) == 0 &&
            slot <= size - sizeof(acre_off);
 }
 

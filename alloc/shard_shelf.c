@@ -76,9 +76,12 @@ void *acre__shelf_take(const acre_heap *h, shard *t, size_t size)
     return p;
 }
 
+/* The first shard's may hold 1 / SHELF_PART of the region, the second's half of that, the third's a third: all
+ * of 16 five times as much. */
 static bool shelf_affords(const acre_heap *h, const shard *t, uint32_t units)
 {
-    return (t->shelved + units) * (RB_UNIT * SHELF_PART) <= acre__peek(&h->control->region_size);
+    uint64_t most = acre__peek(&h->control->region_size) / (RB_UNIT * SHELF_PART);
+    return (t->shelved + units) * (t->number + 1) <= most;
 }
 
 /* False: there is no place for it. */
@@ -135,7 +138,7 @@ static bool shelf_entry_sane(const acre_region *r, const shelf_bin *b, uint32_t 
     for (uint32_t i = 0; i < kept; i++)
         if (b->unit[i] == unit && !ACRE_BUG_IS(54))
             return false;
-    return (uint64_t)unit * RB_UNIT < ((const acre_heap *)r)->reach &&
+    return (uint64_t)unit * RB_UNIT < shard_reach(r) &&
            shelf_bin_of(acre__rb_live(r, p)) == bin;
 }
 

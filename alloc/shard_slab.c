@@ -34,7 +34,7 @@ static void slab_unlist(const acre_region *r, const shard *t, shard_class *c, sl
 bool acre__slab_sane(const acre_region *r, uint32_t frame, uint32_t owner)
 {
     const shard_root *o = shard_root_of(r);
-    uint64_t reach = ((const acre_heap *)r)->reach, at = (uint64_t)frame * SHARD_FRAME;
+    uint64_t reach = shard_reach(r), at = (uint64_t)frame * SHARD_FRAME;
     if (!frame || at >= reach || reach - at < SHARD_FRAME)
         return false;
     const slab *s = slab_at(r, frame);

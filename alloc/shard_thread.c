@@ -233,7 +233,7 @@ void acre__shard_inherit(acre_heap *h, uint64_t slot)
     uint64_t at;
     for (uint32_t i = 0; i < SHARD_SHARDS && (at = acre__peek(&o->shard_at[i])); i++) {
         shard *t = (shard *)(r->base + at * SHARD_UNIT);
-        if (at * SHARD_UNIT < h->reach && (acre__peek(&t->cell.word) & ACRE__D) &&
+        if (at * SHARD_UNIT < shard_reach(r) && (acre__peek(&t->cell.word) & ACRE__D) &&
             shard_numbered(r, i) == t && acre__load(&t->slot) == slot)
             shard_settle_one(h, t);
     }
