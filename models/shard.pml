@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Nodes of one thread's slab that others send home: shard_slab.c (collecting, helping), shard_publish.c
+/* Nodes of one thread's slab that others send home: shard_collect.c (collecting, helping), shard_publish.c
  * (SEND and what follows from it after a death).
  *
  * Each step is one access of the C code to shared memory.  N senders, each of which has one node of the
- * slab in its magazine and sends it home; the slab's owner, which collects, allocates and frees again; a
- * survivor who finishes the records of dead senders; any of them may die, and whoever comes next goes on.
- * Shown: no node is ever in two places, none is in none, and what came home has a hint.
+ * slab in its magazine and sends it home; the slab's owner, which collects, allocates and frees again; the
+ * next owner, which finishes what was being collected, and visits the slab when it pleases; a survivor who
+ * finishes the records of dead senders; any of them may die, and whoever comes next goes on.
+ * Shown: no node is ever in two places, none is in none, and what came home has a hint or will be visited.
  *
  * BUG_1  bits are cleared before the records are told
  * BUG_2  who recovers reads the record before the bit
@@ -14,6 +15,8 @@
  * BUG_5  the owner looks before it takes the hint away
  * BUG_6  who recovers gives no hint
  * BUG_7  bits are cleared before they are free: the next owner finds them nowhere
+ * BUG_8  what is being collected is not in the record
+ * BUG_9  the next owner does not visit
  *
  * RUN -DN=2 -DTURNS=3
  * RUN -DN=3 -DTURNS=2 -DNO_DEATH
@@ -24,6 +27,8 @@
  * BUG -DBUG_5 -DNO_DEATH
  * BUG -DBUG_6
  * BUG -DBUG_7
+ * BUG -DBUG_8
+ * BUG -DBUG_9
  */
 #ifndef N
 #define N 2
@@ -40,6 +45,8 @@
 
 byte free, remote, used;	/* bits: node i is there; used: in its user's hands */
 bool hint;
+bool collecting;	/* the owner's record */
+bool unvisited;		/* by the present owner */
 bool magazine[N];	/* node i is in sender i's */
 byte op[N];		/* of sender i, about node i */
 byte dead;		/* senders that died */
@@ -105,6 +112,10 @@ inline help(bits)
 
 inline collect()
 {
+#ifndef BUG_8
+	collecting = true;
+	MAY_DIE;
+#endif
 	do
 	:: bits = remote;
 		if
@@ -136,10 +147,11 @@ inline collect()
 #ifdef BUG_4
 		break
 #endif
-	od
+	od;
+	collecting = false
 }
 
-/* dies: one owner may die; the next one collects without a hint, and goes on. */
+/* dies: one owner may die; the next one goes on. */
 proctype owner(bool dies)
 {
 	byte bits, j, turn, restarts;
@@ -181,10 +193,20 @@ proctype owner(bool dies)
 	:: else -> break
 	od;
 	goto over;
-again:	collect();
+again:	if
+	:: collecting -> collect()
+	:: else
+	fi;
+#ifndef BUG_9
+	unvisited = true;
+#endif
 	turn = 0;
 	do
-	:: turn < 1 ->
+	:: turn < 2 ->
+		if
+		:: unvisited -> unvisited = false; collect()
+		:: true
+		fi;
 		if
 		:: free -> j = 0;
 			do
@@ -272,5 +294,5 @@ init {
 	:: i < N -> assert(PLACES(i) == 1); i++
 	:: else -> break
 	od;
-	assert(remote == 0 || hint)
+	assert(remote == 0 || hint || unvisited)
 }
