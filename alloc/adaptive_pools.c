@@ -55,6 +55,7 @@ const acre_algorithm acre__adaptive_pools = {
     .grow = acre__pool_grow,
     .shrink = acre__pool_shrink,
     .zero_free = acre__pool_zero_free,
+    .walk_free = acre__rb_walk,
     .alloc_many = acre__pool_alloc_many,
     .free_empty = acre__pool_free_empty,
     .classes = acre__pool_classes,

@@ -140,7 +140,8 @@ static void heap_attach_calls(acre_heap *h)
     h->plain = heap_is_plain(h);
     bool jump = heap_jumps(h) && h->inner->take;
     h->take = jump ? h->inner->take : acre__heap_alloc;
-    h->give = jump ? heap_give(h) : acre__heap_free;
+    h->give_unwatched = jump ? heap_give(h) : acre__heap_free;
+    h->give = h->purge_after ? acre__purge_free : h->give_unwatched;
     h->region.whole = acre__heap_alloc;
     h->region.zeroed = &h->control->zeroed;
 }
@@ -183,6 +184,16 @@ void acre_heap_on_misuse(acre_heap *h, acre_misuse *fn, void *arg)
     h->misuse = fn;
     h->misuse_arg = arg;
     heap_attach_calls(h);
+}
+
+int acre_heap_purge_after(acre_heap *h, size_t bytes)
+{
+    int e = bytes ? acre__purge_possible(h) : 0;
+    if (e)
+        return e;
+    h->purge_after = bytes;
+    heap_attach_calls(h);
+    return 0;
 }
 
 void acre__heap_tell(acre_heap *h, int error, const void *p)

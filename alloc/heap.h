@@ -32,6 +32,12 @@ struct acre_heap {
     acre__heap_control *control;
     char *segment;        /* the segment's first byte; offsets count from it */
     const uint64_t *size; /* the segment's size now, in its header */
+    int give_back;        /* madvise()'s advice that gives the system unused pages; 0: there is none */
+    int fd;               /* the file that the memory is; -1: none */
+    size_t page;          /* bytes of a page of it */
+    uint64_t purge_after; /* bytes freed that make acre_free() purge; 0: it never does */
+    uint64_t freed;       /* bytes freed since the last time, in blocks of a page at least */
+    int (*give_unwatched)(acre_region *r, void *p); /* give() of a heap that never does */
 };
 
 _Static_assert(offsetof(struct acre_heap, region) == 0, "a region is its heap");
@@ -166,6 +172,12 @@ static inline bool acre__look_late(const acre_heap *h, uint64_t version)
 {
     return acre__peek(&h->control->version) != version;
 }
+
+/* 0; EROFS, ENOTSUP: pages cannot be given back. */
+int acre__purge_possible(const acre_heap *h);
+
+/* give() of a heap that purges by itself. */
+int acre__purge_free(acre_region *r, void *p);
 
 /* Inside enter/leave: tell the algorithm how large its region is, from a source it can trust. */
 void acre__heap_measure(acre_heap *h);

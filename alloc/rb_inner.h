@@ -22,6 +22,9 @@ void *acre__rb_alloc_at(acre_region *r, size_t size, size_t align);
 uint32_t acre__rb_live(const acre_region *r, const void *p);
 void acre__rb_release(const acre_region *r, void *p, uint32_t units);
 
+/* walk(). */
+int acre__rb_walk(const acre_region *r, acre_visit *visit, void *arg);
+
 /* Bytes from the base that were ever in use. */
 uint64_t acre__rb_high_water(const acre_region *r);
 

@@ -74,6 +74,11 @@ void acre__rb_release(const acre_region *r, void *p, uint32_t units)
         tag_release(&(acre_region){.base = r->base}, u, units);
 }
 
+int acre__rb_walk(const acre_region *r, acre_visit *visit, void *arg)
+{
+    return tag_walk(r, visit, arg);
+}
+
 uint64_t acre__rb_high_water(const acre_region *r)
 {
     return ((uint64_t)tag_of(r)->high + 1) * TAG_UNIT;

@@ -265,7 +265,8 @@ static bool shard_local(acre_local *l)
 {
     l->place = acre__shard_lease(l->heap);
     l->take = shard_local_take;
-    l->give = l->heap->give == shard_give ? shard_local_give : shard_local_give_unjudged;
+    bool judged = l->heap->give_unwatched == shard_give;
+    l->give = judged ? shard_local_give : shard_local_give_unjudged;
     return l->place;
 }
 
@@ -459,6 +460,7 @@ const acre_algorithm acre__sharded = {
     .resize = shard_resize,
     .grow = shard_grow,
     .shrink = shard_shrink,
+    .walk_free = acre__rb_walk,
     .free_empty = shard_free_empty,
     .classes = acre__shard_classes,
     .parts = acre__shard_parts,

@@ -277,6 +277,10 @@ struct acre_algorithm {
     /* Overwrite the unused inside of free blocks with zeros, but for `link_bytes` at the start of
      * each. */
     void (*zero_free)(acre_region *r);
+    /* As walk(), but shows as unused only what is free and stays so as long as the lock is held; need not
+     * show anything else.  What zero_free() may overwrite of that may go to the system.  NULL: walk()
+     * shows nothing else as unused, if there is a zero_free(). */
+    int (*walk_free)(const acre_region *r, acre_visit *visit, void *arg);
     /* n blocks at once, of sizes[i] or (sizes NULL) `size` bytes each, cheaper than one by one; calls
      * acre_commit() between steps, so that journal_words bounds a step.  The number of blocks made:
      * what is missing is then tried one by one. */

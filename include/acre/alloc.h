@@ -202,6 +202,34 @@ ACRE_API void acre_heap_detach(acre_heap *h);
 /* Overwrite all free memory with zeros: every later allocation of never-freed memory is zero. */
 ACRE_API int acre_heap_zero_free(acre_heap *h);
 
+/* ---- giving memory back to the system ----
+ *
+ * Free memory stays the process's, or the file's, until it is purged.  A page that was given back holds zeros when
+ * it is next used, and costs what a new one costs.  It is no longer reserved, either: a heap in shared memory or a
+ * file takes it from what the file system has left by then, and if there is nothing, who touches it ends with
+ * SIGBUS (acre_segment_populate() reserves it again, and has an error instead); also who only reads, without
+ * the lock.  Killed in the middle: some pages are gone, others not; the heap is as it was. */
+
+/* Give back all whole pages inside of free blocks, of which a block has at least `least` bytes (0: any), after
+ * acre_heap_free_empty().  *bytes (may be NULL): what the system has back: of a file its disk's or memory's blocks,
+ * so what others touch meanwhile is taken off; without one the pages that were there.  Lets others have the lock
+ * after each walk over the blocks that has found 16 MiB (some 0.1 to 1 ms a MiB).  What other threads of
+ * `sharded` have at hand stays.  Does not look whether the heap is sound: of one whose users wrote where they must not, live
+ * memory may go (acre_heap_check()).
+ * 0; EROFS; ENOTSUP: the memory is the caller's buffer (that may be anything: a part of another mapping, pages
+ * that a device has pinned, the same file elsewhere: only its owner can tell what giving back means), the
+ * algorithm has no way to tell, or the file system has no holes; EPERM: the file is sealed; EINVAL: it is
+ * locked in memory (mlock); or what acre_free() may be refused with.  Of an error in the middle *bytes does
+ * not tell how far it came. */
+ACRE_API int acre_heap_purge(acre_heap *h, size_t least, size_t *bytes);
+
+/* Let acre_free() through this handle do the same, but for acre_heap_free_empty(), whenever it has freed `bytes`
+ * more in blocks of at least a page; 0: never, as at first.  What bulk and publishing calls free is not counted,
+ * nor what goes through an acre_local; of `sharded`, what stays at hand is counted but does not go.  Costs nothing
+ * while it is off; an error then goes untold.  0; EROFS, ENOTSUP as above.  Only while no other thread uses the
+ * handle. */
+ACRE_API int acre_heap_purge_after(acre_heap *h, size_t bytes);
+
 /* ---- misuse ----
  *
  * The library tells misuse by what a call returns and never aborts or prints.  A program that wants to do
