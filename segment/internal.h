@@ -15,6 +15,8 @@ struct acre_segment {
     enum acre_source source;
     int fd;              /* -1: none */
     bool read_only;
+    size_t page;         /* bytes of a page of the memory */
+    uint32_t huge_pages; /* enum acre_huge_pages */
     acre_heap heap;
 };
 
@@ -31,11 +33,17 @@ int acre__format_check(const segment_header *copy, bool read_only, const acre_al
 /* source.c: files and mappings of each kind of source. */
 bool acre__source_has_file(enum acre_source source);
 int acre__source_locate(acre__file *f, enum acre_source source, const char *name);
-int acre__source_create(acre__file *f, enum acre_source source, mode_t mode);
+int acre__source_create(acre__file *f, enum acre_source source, const acre_segment_options *o);
 int acre__source_publish(acre__file *f);
 int acre__source_open(acre__file *f, enum acre_source source, const acre_segment_options *o);
 /* Map `capacity` bytes, or less but at least `size` if address space is short. */
 int acre__source_map(acre_segment *s, size_t size, size_t capacity);
+
+/* pages.c: bytes of a page of the file, or of memory without one (-1). */
+size_t acre__pages_of(int fd);
+/* Address space for n bytes, kept for a mapping that replaces it; NULL: the system may choose. */
+void *acre__pages_place(size_t n);
+void acre__pages_advise(const acre_segment *s);
 
 /* boot.c: free a lock that was held when the machine went down. */
 void acre__boot_check(acre_segment *s);

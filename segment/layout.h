@@ -8,6 +8,8 @@
 
 #define SEGMENT_MAGIC 0x3147455345524341u /* "ACRESEG1" in little-endian memory */
 
+enum { SEGMENT_HUGE = 2 << 20 }; /* bytes of a huge page */
+
 enum { SEGMENT_FORMAT = 1, SEGMENT_HEADER = 256, SEGMENT_CONSTANT = 104 };
 
 /* Other values than READY are never seen by others: a segment appears when it is whole. */

@@ -62,10 +62,9 @@ void *acre_segment_address(const acre_segment *s, acre_off offset)
 
 /* ---- growing and shrinking ---- */
 
-static uint64_t manager_page_round(uint64_t n)
+static uint64_t manager_page_round(const acre_segment *s, uint64_t n)
 {
-    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-    return (n + page - 1) & ~(page - 1);
+    return (n + s->page - 1) & ~(uint64_t)(s->page - 1);
 }
 
 static uint64_t manager_region_of(const acre_segment *s, uint64_t size)
@@ -95,7 +94,7 @@ int acre_segment_grow(acre_segment *s, size_t size)
         return ENOTSUP;
     if (size > s->capacity)
         return E2BIG;
-    uint64_t rounded = manager_page_round(size);
+    uint64_t rounded = manager_page_round(s, size);
     rounded = rounded < s->capacity ? rounded : s->capacity;
     if (rounded > s->window)
         return ENOMEM;
@@ -110,7 +109,7 @@ int acre_segment_grow(acre_segment *s, size_t size)
 /* The pages go only after the commit, under the lock still: nobody can be using them, nor grow. */
 static void manager_give_back(acre_segment *s, uint64_t old)
 {
-    uint64_t size = manager_page_round(segment_header_of(s)->size);
+    uint64_t size = manager_page_round(s, segment_header_of(s)->size);
     if (size >= old)
         return;
     if (s->fd < 0)
@@ -126,7 +125,7 @@ static int manager_shrink(acre_segment *s, uint64_t size)
     int e = acre__heap_contract(&s->heap, size > start ? size - start : 0, &now);
     if (e)
         return e;
-    now = s->fd >= 0 ? manager_page_round(now + start) : now + start;
+    now = s->fd >= 0 ? manager_page_round(s, now + start) : now + start;
     if (now < old)
         acre_set64(&s->heap.region, &h->size, now);
     acre__heap_commit(&s->heap);

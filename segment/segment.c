@@ -14,20 +14,24 @@
 
 static const acre_segment_options segment_defaults;
 
-static size_t segment_page_round(size_t n)
+static size_t segment_page_round(const acre_segment_options *o, size_t n)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    if (o->huge_pages == ACRE_HUGE_RESERVED)
+        page = SEGMENT_HUGE;
     return (n + page - 1) & ~(page - 1);
 }
 
 /* ---- handles ---- */
 
-static acre_segment *segment_new(enum acre_source source, bool read_only)
+static acre_segment *segment_new(enum acre_source source, const acre_segment_options *o,
+                                 bool read_only)
 {
     acre_segment *s = calloc(1, sizeof *s);
     if (s) {
         s->source = source;
         s->read_only = read_only;
+        s->huge_pages = o->huge_pages;
         s->fd = -1;
     }
     return s;
@@ -48,6 +52,14 @@ int acre_segment_close(acre_segment *s)
     return 0;
 }
 
+/* Of a caller's buffer nothing is known: no page of it is given back. */
+static int segment_give_back(enum acre_source source)
+{
+    if (source == ACRE_BUFFER)
+        return 0;
+    return source == ACRE_HEAP ? MADV_DONTNEED : MADV_REMOVE;
+}
+
 static void segment_attach(acre_segment *s, const acre_algorithm *a, uint64_t capacity)
 {
     segment_header *h = segment_header_of(s);
@@ -56,6 +68,9 @@ static void segment_attach(acre_segment *s, const acre_algorithm *a, uint64_t ca
     s->heap.size = &h->size;
     s->heap.window = s->window;
     s->heap.guarded = s->window < capacity;
+    s->heap.give_back = segment_give_back(s->source);
+    s->heap.fd = s->fd;
+    s->heap.page = s->page;
     acre__heap_attach(&s->heap, s->base + SEGMENT_HEADER, a, s->read_only);
 }
 
@@ -68,9 +83,10 @@ static int segment_sizes(enum acre_source source, const acre_segment_options *o,
         return ACRE_ETOOBIG;
     if (o->capacity && o->capacity < o->size)
         return EINVAL;
-    *size = acre__source_has_file(source) ? segment_page_round(o->size) : o->size;
-    *capacity = source == ACRE_BUFFER || o->capacity < *size ? *size
-                                                             : segment_page_round(o->capacity);
+    *size = acre__source_has_file(source) ? segment_page_round(o, o->size) : o->size;
+    *capacity = source == ACRE_BUFFER || o->capacity < *size
+                    ? *size
+                    : segment_page_round(o, o->capacity);
     return *size < SEGMENT_HEADER ? ACRE_ETOOSMALL : 0;
 }
 
@@ -114,7 +130,7 @@ static int segment_create_memory(acre_segment *s, const acre_segment_options *o,
 static int segment_build_file(acre_segment *s, acre__file *f, const acre_segment_options *o,
                               size_t size, size_t capacity)
 {
-    int e = acre__source_create(f, s->source, o->mode);
+    int e = acre__source_create(f, s->source, o);
     if (!e)
         e = acre__file_reserve(f->fd, size);
     if (e)
@@ -159,7 +175,10 @@ int acre_segment_create(acre_segment **out, enum acre_source source, const char 
         o.algorithm = acre_algorithm_find("rbtree_best_fit");
     if (source > ACRE_BUFFER || acre_heap_options_check(o.algorithm, &o.heap) != 0)
         return EINVAL;
-    acre_segment *s = segment_new(source, false);
+    if (o.huge_pages > ACRE_HUGE_RESERVED ||
+        (o.huge_pages == ACRE_HUGE_RESERVED && source != ACRE_MEMFD))
+        return EINVAL;
+    acre_segment *s = segment_new(source, &o, false);
     if (!s)
         return ENOMEM;
     int e = segment_create_into(s, name, &o);
@@ -251,7 +270,7 @@ static int segment_open_into(acre_segment *s, const char *name, const acre_segme
 static int segment_open_once(acre_segment **out, enum acre_source source, const char *name,
                              const acre_segment_options *o)
 {
-    acre_segment *s = segment_new(source, o->read_only);
+    acre_segment *s = segment_new(source, o, o->read_only);
     if (!s)
         return ENOMEM;
     int e = segment_open_into(s, name, o);

@@ -6,6 +6,10 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
+#ifndef MFD_HUGE_2MB
+#define MFD_HUGE_2MB (21u << 26) /* log2 of the size, as in linux/memfd.h */
+#endif
+
 bool acre__source_has_file(enum acre_source source)
 {
     return source == ACRE_SHM || source == ACRE_FILE || source == ACRE_MEMFD;
@@ -21,15 +25,20 @@ int acre__source_locate(acre__file *f, enum acre_source source, const char *name
     return source == ACRE_SHM ? acre__file_locate_shm(f, name) : acre__file_locate(f, name);
 }
 
-static int source_memfd(acre__file *f, mode_t mode)
+/* A kernel without huge pages does not know the flags. */
+static int source_memfd(acre__file *f, const acre_segment_options *o)
 {
-    f->fd = memfd_create("acre", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    return f->fd < 0 ? errno : acre__file_mode(f->fd, mode);
+    bool huge = o->huge_pages == ACRE_HUGE_RESERVED;
+    f->fd = memfd_create("acre", MFD_CLOEXEC | MFD_ALLOW_SEALING |
+                                     (huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0));
+    if (f->fd < 0)
+        return huge && errno == EINVAL ? ENOTSUP : errno;
+    return acre__file_mode(f->fd, o->mode);
 }
 
-int acre__source_create(acre__file *f, enum acre_source source, mode_t mode)
+int acre__source_create(acre__file *f, enum acre_source source, const acre_segment_options *o)
 {
-    return source == ACRE_MEMFD ? source_memfd(f, mode) : acre__file_create(f, mode);
+    return source == ACRE_MEMFD ? source_memfd(f, o) : acre__file_create(f, o->mode);
 }
 
 int acre__source_publish(acre__file *f)
@@ -56,7 +65,14 @@ static void *source_mmap(const acre_segment *s, size_t n)
     int protection = s->read_only ? PROT_READ : PROT_READ | PROT_WRITE;
     int flags = MAP_NORESERVE | (s->source == ACRE_HEAP ? MAP_PRIVATE : MAP_SHARED) |
                 (s->fd < 0 ? MAP_ANONYMOUS : 0);
-    return mmap(NULL, n, protection, flags, s->fd, 0);
+    void *place = acre__pages_place(n);
+    void *p = mmap(place, n, protection, flags | (place ? MAP_FIXED : 0), s->fd, 0);
+    if (p == MAP_FAILED && place) {
+        int e = errno;
+        munmap(place, n);
+        errno = e;
+    }
+    return p;
 }
 
 /* RLIMIT_AS counts address space that is only kept; then take the next smaller power of two. */
@@ -72,5 +88,7 @@ int acre__source_map(acre_segment *s, size_t size, size_t capacity)
         return errno;
     s->base = base;
     s->window = window;
+    s->page = acre__pages_of(s->fd);
+    acre__pages_advise(s);
     return 0;
 }

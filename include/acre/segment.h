@@ -42,6 +42,16 @@ enum acre_source {
                      while closed */
 };
 
+/* What pages the memory is made of: fewer and larger ones cost less to have and to find, and are given back
+ * in larger parts. */
+enum acre_huge_pages {
+    ACRE_HUGE_SYSTEM = 0, /* as the system does it by itself */
+    ACRE_HUGE_ADVISED,    /* this process's mapping asks for them, if it has 2 MiB or more; a wish, and
+                             of use where nothing is reserved at creation: ACRE_HEAP, ACRE_ANON */
+    ACRE_HUGE_RESERVED    /* create ACRE_MEMFD: of 2 MiB, from those that the system has put aside
+                             (/proc/sys/vm/nr_hugepages); sizes are rounded up to them */
+};
+
 /* All zero = the defaults. */
 typedef struct acre_segment_options {
     size_t size;       /* create: bytes, header included; files are rounded up to pages */
@@ -53,11 +63,12 @@ typedef struct acre_segment_options {
     bool any_owner;    /* open: accept a segment of another user */
     int fd;            /* open ACRE_MEMFD: its descriptor (duplicated, stays the caller's) */
     void *buffer;      /* ACRE_BUFFER: the memory */
+    uint32_t huge_pages; /* enum acre_huge_pages */
 } acre_segment_options;
 
 /* Create; EEXIST if the name is taken.  options->size is required.
- * Also ENOSPC (reserved at once: never a SIGBUS later), EACCES, ACRE_ENAME, ACRE_ETOOSMALL,
- * ACRE_ETOOBIG, EINVAL. */
+ * Also ENOSPC (reserved at once: never a SIGBUS later; ACRE_HUGE_RESERVED: the system has not so many huge
+ * pages), ENOTSUP (it knows none), EACCES, ACRE_ENAME, ACRE_ETOOSMALL, ACRE_ETOOBIG, EINVAL. */
 ACRE_API int acre_segment_create(acre_segment **out, enum acre_source source, const char *name,
                                  const acre_segment_options *options);
 
@@ -93,6 +104,12 @@ ACRE_API int acre_segment_grow(acre_segment *s, size_t size);
 /* Give back free memory at the end, down to `size` bytes or as near to it as live blocks allow,
  * while others use it.  0; EROFS; ENOTSUP if the algorithm cannot or it is an ACRE_BUFFER. */
 ACRE_API int acre_segment_shrink(acre_segment *s, size_t size);
+
+/* Have bytes [offset, offset + bytes) in memory before they are needed, so that nobody waits for a page there;
+ * what acre_heap_purge() gave back is reserved again.  Changes no contents; others may use the memory meanwhile, but nobody may shrink the
+ * segment.  0; EINVAL: not inside the segment; EROFS; ENOSPC, ENOMEM: there is no room, part of it may have been
+ * done; ENOTSUP for ACRE_BUFFER. */
+ACRE_API int acre_segment_populate(acre_segment *s, size_t offset, size_t bytes);
 
 /* Address <-> offset.  An address outside the segment gives 0, an offset outside gives NULL. */
 ACRE_API acre_off acre_segment_offset(const acre_segment *s, const void *address);
