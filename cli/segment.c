@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* segment.c: `acre segment`: segments in /dev/shm and in files: what there is, what is in them, are they
- * whole, away with them.
+ * whole, away with what is free in them, away with them.
  *
  * info, ls and check map the segment read-only and take no lock: nobody who works in it is held up, and a
  * segment whose writer stands still can be looked at, too. */
@@ -186,6 +186,19 @@ static int segment_recover(const segment_args *a, const char *name)
     return e ? segment_refuse(name, e) : segment_verify(a, name, s);
 }
 
+/* ---- purge ---- */
+
+static int segment_purge(const segment_args *a, const char *name)
+{
+    acre_segment *s;
+    int e = acre_segment_open(&s, segment_source(name), name, NULL);
+    if (e)
+        return segment_refuse(name, e);
+    e = segment_purge_one(name, s, a->json);
+    acre_segment_close(s);
+    return e;
+}
+
 /* ---- rm ---- */
 
 static int segment_rm(const segment_args *a, const char *name)
@@ -262,6 +275,16 @@ static const struct segment_tool {
       "Exit status 1: it is damaged; 2: not a segment.",
       0, 0, 0},
      "undo what the dead left, and verify"},
+    {"purge",
+     NULL,
+     segment_purge,
+     {segment_json_option, segment_option, "NAME|FILE…",
+      "Give the whole pages inside of free blocks back to the system, while others use the segment, "
+      "and tell the bytes that it held and holds.\vWhat is given back is not reserved any more: if the "
+      "file system is full when it is needed again, who touches it ends with SIGBUS.  Exit status "
+      "1: the heap is damaged, or the file system cannot; then nothing is lost; 2: not a segment.",
+      0, 0, 0},
+     "give free memory back to the system"},
     {"rm",
      NULL,
      segment_rm,
@@ -314,5 +337,5 @@ int cmd_segment(int argc, char **argv)
     for (int i = 0; i < SEGMENT_TOOLS; i++)
         if (strcmp(argv[1], segment_tools[i].name) == 0)
             return segment_run(&segment_tools[i], argc - 1, argv + 1);
-    return cli_fail("segment: unknown command \"%s\" (ls, info, check, recover, rm)", argv[1]);
+    return cli_fail("segment: unknown command \"%s\" (ls, info, check, recover, purge, rm)", argv[1]);
 }

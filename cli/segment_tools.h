@@ -26,6 +26,9 @@ typedef struct segment_view {
 const char *segment_lock_name(uint32_t lock);
 const char *segment_journal_name(uint32_t journal);
 
+/* Give back what is free in it, and tell; an exit status. */
+int segment_purge_one(const char *name, acre_segment *s, bool json);
+
 void segment_print_heading(void);
 void segment_print_line(const segment_view *v);
 void segment_print(const segment_view *v);

@@ -56,6 +56,8 @@ ACRE_TEST(segment_tool, bad_usage_ends_with_2)
     tool_expect("segment nosuch", "", 2, "unknown command");
     tool_expect("segment info", "", 2, "which NAME or FILE");
     tool_expect("segment rm", "", 2, "which NAME or FILE");
+    tool_expect("segment purge", "", 2, "which NAME or FILE");
+    tool_expect("segment purge", "there-is-no-such-segment", 2, "No such file");
     tool_expect("segment ls", "x", 2, "takes no NAME");
     tool_expect("segment info --nosuch", "x", 2, "nosuch");
     tool_expect("segment info", "there-is-no-such-segment", 2, "No such file");
@@ -262,6 +264,54 @@ ACRE_TEST(segment_tool, recover_frees_what_the_dead_held)
     tool_expect("segment recover", name, 0, "sound");
     tool_expect("segment check", name, 0, "sound");
     tool_end(s, name);
+}
+
+/* ---- purge ---- */
+
+/* What is said is what the files' blocks tell, and what lives stays. */
+static void tool_purge(enum acre_source source, const char *name)
+{
+    char line[600];
+    acre_segment *s = tool_make("rbtree_best_fit", source, name);
+    void *p = acre_alloc(acre_segment_heap(s), 100000);
+    struct stat before, after;
+    test_fill(p, 100000, 1);
+    ACRE_CHECK_EQUAL(fstat(acre_segment_fd(s), &before), 0);
+    snprintf(line, sizeof line, "segment purge --json %s", name);
+    json_t *o = tool_json(line);
+    ACRE_CHECK_EQUAL(fstat(acre_segment_fd(s), &after), 0);
+    ACRE_CHECK(json_is_true(json_object_get(o, "ok")), "%s", tool_text);
+    ACRE_CHECK_EQUAL(tool_number(o, "held_before"), before.st_blocks * 512);
+    ACRE_CHECK_EQUAL(tool_number(o, "held_after"), after.st_blocks * 512);
+    ACRE_CHECK_EQUAL(tool_number(o, "given_back"), (before.st_blocks - after.st_blocks) * 512);
+    ACRE_CHECK(tool_number(o, "given_back") > 800 << 10, "%s", tool_text);
+    json_decref(o);
+    tool_expect("segment purge", name, 0, ": 0 bytes given back; held ");
+    ACRE_CHECK(test_filled(p, 100000, 1));
+    tool_expect("segment check", name, 0, "sound");
+    ACRE_CHECK_EQUAL(acre_segment_close(s), 0);
+    ACRE_CHECK_EQUAL(acre_segment_remove(source, name), 0);
+}
+
+ACRE_TEST(segment_tool, purge_tells_what_the_system_has_back)
+{
+    tool_purge(ACRE_SHM, test_name());
+    tool_purge(ACRE_FILE, tool_path());
+}
+
+/* Nobody knows what is free in it: nothing goes. */
+ACRE_TEST(segment_tool, purge_leaves_a_damaged_heap_alone)
+{
+    const char *path = tool_path();
+    acre_segment *s = tool_make("rbtree_best_fit", ACRE_FILE, path);
+    char *p = acre_alloc(acre_segment_heap(s), 100000);
+    ACRE_CHECK(p && acre_alloc(acre_segment_heap(s), 100));
+    test_fill(p, 100000, 1);
+    p[-1] = (char)(p[-1] & 0x7f); /* «free», says its header now */
+    tool_expect("segment purge", path, 1, "damaged");
+    ACRE_CHECK(test_filled(p, 100000, 1));
+    ACRE_CHECK_EQUAL(acre_segment_close(s), 0);
+    ACRE_CHECK(unlink(path) == 0);
 }
 
 /* ---- algorithms ---- */
