@@ -19,7 +19,9 @@
 #include <signal.h>
 #include <time.h>
 
-enum { SHARD_NAP_NS = 20000 };
+/* Naps until somebody who takes over the dead is taken for stopped: by who looks at the heap, and by who would use a
+ * slot of which the record speaks. */
+enum { SHARD_NAP_NS = 20000, SHARD_NAPS_TO_LOOK = 1000, SHARD_NAPS_TO_USE = 100000 };
 
 /* ---- claiming ---- */
 
@@ -208,13 +210,13 @@ static bool shard_adopter_lives(uint32_t word)
 }
 
 /* Until it is nobody's that has died: somebody may be about it already, and what its record says of a slot is
- * done only when that one is through. */
-static void shard_settle_one(acre_heap *h, shard *t)
+ * done only when that one is through.  Who is stopped at that is waited for so many naps. */
+static void shard_settle_one(acre_heap *h, shard *t, uint32_t naps)
 {
     uint32_t word;
     if (acre__self_busy(acre__self_get()))
         return;
-    while ((word = acre__load(&t->cell.word)) & ACRE__D) {
+    for (; naps && (word = acre__load(&t->cell.word)) & ACRE__D; naps--) {
         shard *u = acre__ownerless(word) ? acre__shard_claim(h, t->number) : NULL;
         if (u)
             acre__shard_release(h, u);
@@ -235,7 +237,7 @@ void acre__shard_inherit(acre_heap *h, uint64_t slot)
         shard *t = (shard *)(r->base + at * SHARD_UNIT);
         if (at * SHARD_UNIT < shard_reach(r) && (acre__peek(&t->cell.word) & ACRE__D) &&
             shard_numbered(r, i) == t && acre__load(&t->slot) == slot)
-            shard_settle_one(h, t);
+            shard_settle_one(h, t, SHARD_NAPS_TO_USE);
     }
 }
 
@@ -245,5 +247,5 @@ void acre__shard_settle(acre_region *r)
     acre_heap *h = (acre_heap *)r;
     shard *t;
     for (uint32_t i = 0; (t = shard_numbered(r, i)); i++)
-        shard_settle_one(h, t);
+        shard_settle_one(h, t, SHARD_NAPS_TO_LOOK);
 }
