@@ -78,6 +78,7 @@ enum {
     SHARD_WORDS = 4,
     SHARD_RINGS = 64,
     SHARD_GLANCE = 64, /* slabs that are visited before a new one is made */
+    SHARD_TIDY = 8,    /* slabs made from one look at what others have left to the next */
     SHARD_SHARDS = 256,
     SHARD_FLAT = 64 * 1024, /* most frames of the map's flat part */
     SHARD_CHUNK = 64, /* frames of the map's first chunk; each further one has twice as many */
@@ -160,7 +161,9 @@ typedef struct shard {
     uint32_t epoch;   /* 1 to UINT16_MAX: slabs that say another one are in no list */
     uint32_t scan;    /* the ring in which slabs have not been visited yet; SHARD_RINGS: all have */
     uint32_t scan_at; /* frame of the last one visited there; 0: none */
-    uint32_t unused2[5];
+    uint32_t made;    /* slabs */
+    uint32_t turn;    /* whose turn it is in acre__shard_tidy() */
+    uint32_t unused2[3];
     uint64_t hint; /* others write it */
     uint64_t unused3[7];
     uint32_t ring[SHARD_RINGS]; /* frames; noted */
@@ -402,6 +405,7 @@ int acre__shard_came_home(acre_heap *h, shard *t, slab *s); /* a node whose word
 void acre__shard_notify(const acre_region *r, const slab *s);
 void acre__shard_begin(const acre_region *r, shard *t); /* it has a new owner */
 size_t acre__shard_drain(acre_heap *h, shard *t); /* in the house: all that is free, back to it */
+void acre__shard_tidy(acre_heap *h, shard *t);   /* some of what somebody who is gone has left, as well */
 void acre__shard_collect_all(const acre_region *r, shard *t);
 bool acre__slab_sane(const acre_region *r, uint32_t frame, uint32_t owner);
 bool acre__shard_collect(const acre_region *r, shard *t, slab *s);

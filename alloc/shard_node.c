@@ -5,6 +5,16 @@
 
 /* ---- a node ---- */
 
+/* Whoever makes the heap larger also sees to it that what nobody uses gets smaller. */
+static bool slab_more(acre_heap *h, shard *t, uint32_t class)
+{
+    if (!acre__slab_new(h, t, class))
+        return false;
+    if (++t->made % SHARD_TIDY == 0)
+        acre__shard_tidy(h, t);
+    return true;
+}
+
 /* Nothing is at hand: have a word with free nodes serve. */
 static bool slab_ready(acre_heap *h, shard *t, uint32_t class)
 {
@@ -19,7 +29,7 @@ static bool slab_ready(acre_heap *h, shard *t, uint32_t class)
         acre__shard_collect_hinted(r, t);
     if (!c->list)
         acre__shard_scan(r, t, c, SHARD_GLANCE);
-    if (!c->list && !acre__slab_new(h, t, class))
+    if (!c->list && !slab_more(h, t, class))
         return false;
     return acre__slab_serve(r, t, c, slab_at(r, c->list));
 }
@@ -123,6 +133,19 @@ static void shard_empty(acre_heap *h, shard *t, shard_class *c)
     }
 }
 
+static size_t shard_end_whole(acre_region *r, shard *t, uint32_t ring)
+{
+    size_t bytes = 0;
+    for (slab *s = acre__slab_next(r, t, NULL, ring), *next; s; s = next) {
+        next = acre__slab_next(r, t, s, ring);
+        acre__shard_collect(r, t, s);
+        if (slab_whole(r, s))
+            bytes += acre__slab_end(r, t, s);
+        acre_commit(r);
+    }
+    return bytes;
+}
+
 size_t acre__shard_drain(acre_heap *h, shard *t)
 {
     acre_region *r = &h->region;
@@ -134,11 +157,27 @@ size_t acre__shard_drain(acre_heap *h, shard *t)
     for (uint32_t i = 0; i < shard_root_of(r)->classes; i++)
         acre__slab_stop(r, t, &t->class[i]);
     for (uint32_t i = 0; i < SHARD_RINGS; i++)
-        for (slab *s = acre__slab_next(r, t, NULL, i), *next; s; s = next) {
-            next = acre__slab_next(r, t, s, i);
-            if (slab_whole(r, s))
-                bytes += acre__slab_end(r, t, s);
-            acre_commit(r);
-        }
+        bytes += shard_end_whole(r, t, i);
     return bytes;
+}
+
+/* A ring of one of those that nobody holds; with the first, what it has at hand.  One after the other. */
+void acre__shard_tidy(acre_heap *h, shard *t)
+{
+    uint32_t n = 0, ring = t->turn % SHARD_RINGS;
+    while (shard_numbered(&h->region, n))
+        n++;
+    shard *u = h->lock && n > 1 ? acre__shard_claim(h, t->turn / SHARD_RINGS % n) : NULL;
+    t->turn += u ? 1 : SHARD_RINGS - ring; /* to the next one */
+    if (!u)
+        return;
+    if (acre__heap_enter(h) == 0) {
+        for (uint32_t i = 0; ring == 0 && i < shard_root_of(&h->region)->classes; i++)
+            shard_empty(h, u, &u->class[i]);
+        if (ring == 0)
+            acre__shelf_empty(&h->region, u);
+        shard_end_whole(&h->region, u, ring);
+        acre__heap_leave(h);
+    }
+    acre__shard_release(h, u);
 }

@@ -6,18 +6,18 @@
 #include <errno.h>
 #include <string.h>
 
-static int cell_together_parts(cell *c, const acre_image *m, uint32_t workers, acre_parts *parts)
+static int cell_together_parts(cell *c, const acre_image *m, uint32_t workers, acre_shares *parts)
 {
     const char *split = cell_text(c, "split");
-    enum acre_parts_rule rule = ACRE_PARTS_AUTO;
-    while (split && rule <= ACRE_PARTS_OBJECTS && strcmp(split, acre_parts_rule_name(rule)))
+    enum acre_shares_rule rule = ACRE_SHARES_AUTO;
+    while (split && rule <= ACRE_SHARES_OBJECTS && strcmp(split, acre_shares_rule_name(rule)))
         rule++;
-    if (rule > ACRE_PARTS_OBJECTS)
+    if (rule > ACRE_SHARES_OBJECTS)
         return cell_fail(c, "split is auto, threads or objects, not '%s'", split);
-    int e = acre_parts_make(parts, m, workers, rule, (uint32_t)cell_number(c, "cross"));
+    int e = acre_shares_make(parts, m, workers, rule, (uint32_t)cell_number(c, "cross"));
     if (e == EINVAL)
         return cell_fail(c, "together needs 2 to %d workers, and a cross of at most 100",
-                         ACRE_PARTS_MOST);
+                         ACRE_SHARES_MOST);
     unsigned threads = m->h->n_threads > 1 ? (unsigned)m->h->n_threads : 1;
     if (e == ERANGE)
         return cell_fail(c, "the trace has %u thread%s, not one for each of %u workers", threads,
@@ -25,10 +25,10 @@ static int cell_together_parts(cell *c, const acre_image *m, uint32_t workers, a
     return e ? cell_fail(c, "the trace cannot be shared out: %s", strerror(e)) : 0;
 }
 
-static void cell_together_parts_tell(json_t *o, const acre_parts *p)
+static void cell_together_parts_tell(json_t *o, const acre_shares *p)
 {
-    cell_set_text(o, "split", acre_parts_rule_name(p->rule));
-    if (p->rule == ACRE_PARTS_OBJECTS)
+    cell_set_text(o, "split", acre_shares_rule_name(p->rule));
+    if (p->rule == ACRE_SHARES_OBJECTS)
         cell_set_integer(o, "cross", p->cross);
     cell_set_integer(o, "ops", p->n_ops);
     cell_set_integer(o, "frees", p->frees);
@@ -102,15 +102,15 @@ static int cell_together_with(cell *c, json_t *o, acre_together_plan *p)
 
 int cell_together(cell *c, const acre_image *m, json_t *o)
 {
-    static acre_parts parts;
+    static acre_shares parts;
     uint64_t processes = cell_number(c, "processes"), threads = cell_number(c, "threads");
-    bool many = processes > ACRE_PARTS_MOST || threads > ACRE_PARTS_MOST;
+    bool many = processes > ACRE_SHARES_MOST || threads > ACRE_SHARES_MOST;
     acre_together_plan p = {
         .parts = &parts, .processes = (uint32_t)processes, .threads = (uint32_t)threads};
     int e = cell_together_parts(c, m, many ? 0 : (uint32_t)(processes * threads), &parts);
     if (e)
         return e;
     e = cell_together_with(c, o, &p);
-    acre_parts_free(&parts);
+    acre_shares_free(&parts);
     return e;
 }

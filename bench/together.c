@@ -10,7 +10,7 @@
 
 enum { TOGETHER_FOR_EVER_S = 1000000 };
 
-size_t acre_together_room(const acre_parts *p)
+size_t acre_together_room(const acre_shares *p)
 {
     uint64_t live = p->most_live > p->peak_live ? p->most_live : p->peak_live;
     size_t need = 4 * live + 2 * p->largest + ((size_t)64 << 20);
@@ -59,7 +59,7 @@ static void together_speeds(const together_stage *s, acre_together *out)
 
 static void together_times(const together_stage *s, acre_together *out)
 {
-    const acre_parts *p = s->plan->parts;
+    const acre_shares *p = s->plan->parts;
     double ns[TOGETHER_PASSES], ops = p->n_ops ? (double)p->n_ops : 1;
     uint64_t wall;
     out->cold = (double)together_wall(s, 0, p->workers) / ops;
@@ -99,7 +99,7 @@ static bool together_can(const acre_contender *c, const acre_together_plan *plan
 int acre_together_run(const acre_contender *c, const acre_together_plan *plan, acre_together *out)
 {
     static acre_procs_result r;
-    const acre_parts *p = plan->parts;
+    const acre_shares *p = plan->parts;
     size_t bytes = sizeof(together_stage) + p->handed * sizeof(uint64_t);
     memset(out, 0, sizeof *out);
     if ((uint64_t)plan->processes * plan->threads != p->workers || plan->warm > ACRE_WARM_MAX)

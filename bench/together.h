@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* together.h: one trace, replayed by several workers between them: processes on one segment, threads
- * on one heap.  What one allocates another frees, in the trace's order (parts.h). */
+ * on one heap.  What one allocates another frees, in the trace's order (shares.h). */
 #ifndef ACRE_BENCH_TOGETHER_H
 #define ACRE_BENCH_TOGETHER_H
 
-#include "bench/parts.h"
+#include "bench/shares.h"
 #include "bench/procs.h"
 #include "bench/replay.h"
 
 #define ACRE_TOGETHER_APART UINT64_MAX /* no limit but the dependencies */
 
 typedef struct acre_together_plan {
-    const acre_parts *parts;
+    const acre_shares *parts;
     uint32_t processes, threads; /* threads of each process; their product is parts->workers */
     int touch;
     unsigned warm;      /* passes on the emptied heap, at most ACRE_WARM_MAX */
@@ -40,7 +40,7 @@ typedef struct acre_together {
 } acre_together;
 
 /* A size that every sound algorithm can serve all workers in, however far they run apart. */
-size_t acre_together_room(const acre_parts *p);
+size_t acre_together_room(const acre_shares *p);
 
 /* 0, also if the status is not ok; else as acre_procs_run(): ENOTSUP: a malloc's processes have nothing in
  * common; ECHILD: a worker died or did not end; ENOSPC: a reference point that cannot be shared, or is to be

@@ -26,8 +26,8 @@ typedef struct player {
     procs_worker *w;
     together_stage *stage;
     const acre_together_plan *plan;
-    const acre_parts *parts;
-    const acre_part *part;
+    const acre_shares *parts;
+    const acre_share *part;
     const acre_engine *engine;
     void *heap;
     void **place;     /* private ones */
@@ -121,9 +121,9 @@ static bool play_meet(player *p)
 
 static inline void *play_take(player *p, uint32_t place)
 {
-    if (!(place & ACRE_PARTS_HANDED))
+    if (!(place & ACRE_SHARES_HANDED))
         return p->place[place];
-    _Atomic uint64_t *at = &p->stage->handed[place & ~ACRE_PARTS_HANDED];
+    _Atomic uint64_t *at = &p->stage->handed[place & ~ACRE_SHARES_HANDED];
     uint64_t told = atomic_load_explicit(at, memory_order_acquire);
     if (__builtin_expect(!told, 0) && !(told = play_await(p, at)))
         return NULL;
@@ -132,10 +132,10 @@ static inline void *play_take(player *p, uint32_t place)
 
 static inline void play_give(player *p, uint32_t place, void *block)
 {
-    if (!(place & ACRE_PARTS_HANDED))
+    if (!(place & ACRE_SHARES_HANDED))
         p->place[place] = block;
     else
-        atomic_store_explicit(&p->stage->handed[place & ~ACRE_PARTS_HANDED],
+        atomic_store_explicit(&p->stage->handed[place & ~ACRE_SHARES_HANDED],
                               procs_distance(p->w->heap, block) + 1, memory_order_release);
 }
 
@@ -159,7 +159,7 @@ static bool play_untouched(player *p, size_t entry, const char *block, uint64_t 
                            const char *lost)
 {
     size_t birth = p->parts->birth[entry];
-    uint64_t size = acre_parts_size(p->parts, &p->parts->ops[birth]);
+    uint64_t size = acre_shares_size(p->parts, &p->parts->ops[birth]);
     uint64_t look = kept < size ? kept : size;
     uint64_t at = filling_differs(block, look, p->serial + birth);
     return at == look ||
@@ -224,7 +224,7 @@ static inline bool play_one(player *p, size_t entry)
         p->engine->free(p->heap, old);
         return true;
     }
-    uint64_t size = acre_parts_size(p->parts, o);
+    uint64_t size = acre_shares_size(p->parts, o);
     void *born = play_call(p, o, old, size);
     if (__builtin_expect(!born, 0))
         return play_trouble(p, p->parts->order[entry], "no room for %llu bytes",
@@ -236,7 +236,7 @@ static inline bool play_one(player *p, size_t entry)
         *(volatile uint64_t *)born = 1;
     else
         replay_touch(born, size, p->plan->touch);
-    play_give(p, acre_parts_target(o), born);
+    play_give(p, acre_shares_target(o), born);
     return true;
 }
 
@@ -245,7 +245,7 @@ static bool play_entries(player *p, size_t begin, size_t end, bool paced)
 {
     const acre_image_op *ops = p->parts->ops;
     size_t look = begin + PLAY_CHUNK;
-    for (size_t i = begin; i < end; i += acre_parts_width(&ops[i])) {
+    for (size_t i = begin; i < end; i += acre_shares_width(&ops[i])) {
         if (i >= look) {
             look = i + PLAY_CHUNK;
             if (!procs_on(p->w))
@@ -269,7 +269,7 @@ static void play_progress(player *p, uint64_t op)
 /* All workers are between two passes. */
 static void play_prepare(player *p)
 {
-    const acre_part *part = p->part;
+    const acre_share *part = p->part;
     for (uint32_t i = 0; i < part->n_handed; i++)
         atomic_store_explicit(&p->stage->handed[part->handed + i], 0, memory_order_relaxed);
     play_progress(p, part->begin < part->end ? p->parts->order[part->begin] : UINT64_MAX);
@@ -334,8 +334,8 @@ static void together_work(procs_worker *w)
 {
     _Alignas(64) char line[64]; /* all blocks of a reference point */
     together_stage *s = w->plan->stage;
-    const acre_parts *parts = s->plan->parts;
-    const acre_part *part = &parts->part[w->me];
+    const acre_shares *parts = s->plan->parts;
+    const acre_share *part = &parts->part[w->me];
     size_t places = (part->places + 1) * sizeof(void *);
     player p = {.w = w, .stage = s, .plan = s->plan, .parts = parts, .part = part};
     p.engine = w->heap->engine;

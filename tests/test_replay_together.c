@@ -129,11 +129,11 @@ ACRE_TEST(together_image, too_many_threads_are_shared_out_all_the_same)
     for (uint32_t i = 0; i < THREADS; i++)
         script_malloc(&s, 10, i * 61681u);
     acre_image m = script_end(&s);
-    static acre_parts p;
+    static acre_shares p;
     ACRE_CHECK_EQUAL(m.h->n_threads, 65536);
-    ACRE_CHECK_EQUAL(acre_parts_make(&p, &m, 2, ACRE_PARTS_AUTO, 0), 0);
+    ACRE_CHECK_EQUAL(acre_shares_make(&p, &m, 2, ACRE_SHARES_AUTO, 0), 0);
     ACRE_CHECK_EQUAL(p.part[0].ops + p.part[1].ops, THREADS);
-    acre_parts_free(&p);
+    acre_shares_free(&p);
     acre_image_unmap(&m);
 }
 
@@ -172,15 +172,15 @@ ACRE_TEST(together_image, a_file_keeps_threads_and_damage_is_refused)
 
 /* ---- Parts ----------------------------------------------------------------------------------- */
 
-static acre_parts parts_of(const acre_image *m, uint32_t workers, enum acre_parts_rule rule,
+static acre_shares shares_of(const acre_image *m, uint32_t workers, enum acre_shares_rule rule,
                            uint32_t cross)
 {
-    static acre_parts p;
-    ACRE_CHECK_EQUAL(acre_parts_make(&p, m, workers, rule, cross), 0);
+    static acre_shares p;
+    ACRE_CHECK_EQUAL(acre_shares_make(&p, m, workers, rule, cross), 0);
     return p;
 }
 
-/* The example at the top of parts.h. */
+/* The example at the top of shares.h. */
 ACRE_TEST(together_parts, blocks_that_another_ends_are_handed_over)
 {
     script s = script_begin();
@@ -190,17 +190,17 @@ ACRE_TEST(together_parts, blocks_that_another_ends_are_handed_over)
     script_free(&s, b, 0);
     script_free(&s, c, 1);
     acre_image m = script_end(&s);
-    acre_parts p = parts_of(&m, 2, ACRE_PARTS_THREADS, 0);
+    acre_shares p = shares_of(&m, 2, ACRE_SHARES_THREADS, 0);
     const acre_image_op *x = p.ops + p.part[0].begin, *y = p.ops + p.part[1].begin;
     ACRE_CHECK_EQUAL(p.part[0].end - p.part[0].begin, 2);
     ACRE_CHECK_EQUAL(p.part[1].end - p.part[1].begin, 4);
-    ACRE_CHECK(x[0].slot & ACRE_PARTS_HANDED && y[0].slot & ACRE_PARTS_HANDED);
+    ACRE_CHECK(x[0].slot & ACRE_SHARES_HANDED && y[0].slot & ACRE_SHARES_HANDED);
     ACRE_CHECK(x[0].slot == y[1].slot && y[0].slot == x[1].slot && x[0].slot != y[0].slot);
     ACRE_CHECK(y[2].slot == 0 && y[3].slot == 0, "c is worker 1's own");
     ACRE_CHECK_EQUAL(p.crossed_frees, 2);
     ACRE_CHECK_EQUAL(p.frees, 3);
     ACRE_CHECK_EQUAL(p.most_live, 16 + 64); /* worker 0 has a; worker 1 b, not a, and c */
-    acre_parts_free(&p);
+    acre_shares_free(&p);
     acre_image_unmap(&m);
 }
 
@@ -211,23 +211,23 @@ ACRE_TEST(together_parts, a_realloc_takes_and_gives)
     uint64_t a = script_malloc(&s, 16, 0), b = script_do(&s, ACRE_TRACE_REALLOC, a, 64, 1);
     script_free(&s, b, 0);
     acre_image m = script_end(&s);
-    acre_parts p = parts_of(&m, 2, ACRE_PARTS_THREADS, 0);
+    acre_shares p = shares_of(&m, 2, ACRE_SHARES_THREADS, 0);
     const acre_image_op *x = p.ops + p.part[0].begin, *y = p.ops + p.part[1].begin;
-    ACRE_CHECK_EQUAL(acre_parts_width(y), 2);
+    ACRE_CHECK_EQUAL(acre_shares_width(y), 2);
     ACRE_CHECK_EQUAL(y->slot, x[0].slot);
-    ACRE_CHECK_EQUAL(acre_parts_target(y), x[1].slot);
-    ACRE_CHECK_EQUAL(acre_parts_size(&p, y), 64);
+    ACRE_CHECK_EQUAL(acre_shares_target(y), x[1].slot);
+    ACRE_CHECK_EQUAL(acre_shares_size(&p, y), 64);
     ACRE_CHECK(p.crossed == 2 && p.ends == 2 && p.frees == 1 && p.crossed_frees == 1);
     ACRE_CHECK_EQUAL(p.birth[p.part[1].begin], p.part[0].begin);
-    acre_parts_free(&p);
+    acre_shares_free(&p);
     acre_image_unmap(&m);
 }
 
 /* What a worker can see at an entry, when the parts are played in any order. */
 typedef struct walk {
-    const acre_parts *p;
+    const acre_shares *p;
     const acre_image *m;
-    size_t at[ACRE_PARTS_MOST];
+    size_t at[ACRE_SHARES_MOST];
     uint32_t *handed, **own; /* the entry, + 1, whose block lies in the place; 0: none */
     char *done;              /* by operation */
     uint64_t steps;
@@ -236,12 +236,12 @@ typedef struct walk {
 /* False: what it needs is not there yet. */
 static bool walk_step(walk *k, uint32_t who)
 {
-    const acre_parts *p = k->p;
+    const acre_shares *p = k->p;
     size_t i = k->at[who];
     const acre_image_op *o = &p->ops[i];
     if (o->op == ACRE_OP_FREE || o->op == ACRE_OP_REALLOC) {
-        bool handed = o->slot & ACRE_PARTS_HANDED;
-        uint32_t place = o->slot & ~ACRE_PARTS_HANDED;
+        bool handed = o->slot & ACRE_SHARES_HANDED;
+        uint32_t place = o->slot & ~ACRE_SHARES_HANDED;
         uint32_t *from = handed ? &k->handed[place] : &k->own[who][place];
         if (handed && !*from)
             return false;
@@ -250,13 +250,13 @@ static bool walk_step(walk *k, uint32_t who)
             *from = 0; /* one that is handed over is left: it must never be written again */
     }
     if (o->op > ACRE_OP_FREE_NULL) {
-        uint32_t target = acre_parts_target(o), place = target & ~ACRE_PARTS_HANDED;
-        uint32_t *to = target & ACRE_PARTS_HANDED ? &k->handed[place] : &k->own[who][place];
+        uint32_t target = acre_shares_target(o), place = target & ~ACRE_SHARES_HANDED;
+        uint32_t *to = target & ACRE_SHARES_HANDED ? &k->handed[place] : &k->own[who][place];
         ACRE_CHECK(*to == 0, "worker %u, entry %zu: its place is taken", who, i);
         *to = (uint32_t)i + 1;
     }
     ACRE_CHECK(!k->done[p->order[i]]++, "operation %u is done twice", p->order[i]);
-    k->at[who] = i + acre_parts_width(o);
+    k->at[who] = i + acre_shares_width(o);
     k->steps++;
     return true;
 }
@@ -265,7 +265,7 @@ static bool walk_step(walk *k, uint32_t who)
  * wait for ever. */
 static void walk_all(walk *k, uint64_t *seed)
 {
-    const acre_parts *p = k->p;
+    const acre_shares *p = k->p;
     for (uint32_t blocked = 0, who = 0; blocked < p->workers;) {
         uint64_t burst = 1 + acre_test_below(seed, 50), before = k->steps;
         while (burst-- && k->at[who] < p->part[who].drained && walk_step(k, who))
@@ -278,10 +278,10 @@ static void walk_all(walk *k, uint64_t *seed)
     ACRE_CHECK_EQUAL(k->steps, k->m->h->n_ops + k->m->h->n_drain);
 }
 
-static void parts_hold(const acre_image *m, uint32_t workers, enum acre_parts_rule rule,
+static void shares_hold(const acre_image *m, uint32_t workers, enum acre_shares_rule rule,
                        uint32_t cross, uint64_t *seed)
 {
-    acre_parts p = parts_of(m, workers, rule, cross);
+    acre_shares p = shares_of(m, workers, rule, cross);
     walk k = {.p = &p, .m = m};
     k.handed = calloc(p.handed + 1, sizeof *k.handed);
     k.own = calloc(workers, sizeof *k.own);
@@ -301,7 +301,7 @@ static void parts_hold(const acre_image *m, uint32_t workers, enum acre_parts_ru
     free(k.own);
     free(k.handed);
     free(k.done);
-    acre_parts_free(&p);
+    acre_shares_free(&p);
 }
 
 /* However the operations are shared out: each is done once, in the trace's order by its worker, ends the
@@ -314,8 +314,8 @@ ACRE_TEST(together_parts, any_sharing_out_comes_to_its_end)
         uint32_t n = workers[i % 4], threads = n + (uint32_t)acre_test_below(&seed, 9);
         acre_image m = image_random(seed, 3000, 1 + acre_test_below(&seed, 200), threads);
         if (m.h->n_threads >= n)
-            parts_hold(&m, n, ACRE_PARTS_THREADS, 0, &seed);
-        parts_hold(&m, n, ACRE_PARTS_OBJECTS, (uint32_t)acre_test_below(&seed, 101), &seed);
+            shares_hold(&m, n, ACRE_SHARES_THREADS, 0, &seed);
+        shares_hold(&m, n, ACRE_SHARES_OBJECTS, (uint32_t)acre_test_below(&seed, 101), &seed);
         acre_image_unmap(&m);
     }
 }
@@ -331,15 +331,15 @@ ACRE_TEST(together_parts, literal_sizes_are_kept)
         script_free(&s, script_do(&s, ACRE_TRACE_REALLOC, a, 100 + i, i % 2), i % 3);
     }
     acre_image m = script_end(&s);
-    acre_parts p = parts_of(&m, 3, ACRE_PARTS_THREADS, 0);
-    for (size_t i = 0; i < p.entries; i += acre_parts_width(&p.ops[i]))
+    acre_shares p = shares_of(&m, 3, ACRE_SHARES_THREADS, 0);
+    for (size_t i = 0; i < p.entries; i += acre_shares_width(&p.ops[i]))
         if (p.ops[i].op == ACRE_OP_REALLOC) {
             literals += p.ops[i].size == ACRE_IMAGE_LITERAL;
-            ACRE_CHECK_EQUAL(acre_parts_size(&p, &p.ops[i]), 100 + p.order[i] / 3);
+            ACRE_CHECK_EQUAL(acre_shares_size(&p, &p.ops[i]), 100 + p.order[i] / 3);
         }
     ACRE_CHECK_EQUAL(literals, SIZES + 1 - ACRE_IMAGE_LITERAL); /* 16 is in the table, too */
-    acre_parts_free(&p);
-    parts_hold(&m, 3, ACRE_PARTS_THREADS, 0, &seed);
+    acre_shares_free(&p);
+    shares_hold(&m, 3, ACRE_SHARES_THREADS, 0, &seed);
     acre_image_unmap(&m);
 }
 
@@ -349,32 +349,32 @@ ACRE_TEST(together_parts, cross_is_the_share_of_ends_elsewhere)
     acre_image m = image_random(9, 60000, 300, 1);
     for (uint32_t n = 2; n <= 4; n++)
         for (uint32_t cross = 0; cross <= 100; cross += 25) {
-            acre_parts p = parts_of(&m, n, ACRE_PARTS_OBJECTS, cross);
+            acre_shares p = shares_of(&m, n, ACRE_SHARES_OBJECTS, cross);
             double share = 100.0 * (double)p.crossed / (double)p.ends;
             bool exact = cross % 100 == 0;
             ACRE_CHECK(share >= cross - (exact ? 0 : 1.5) && share <= cross + (exact ? 0 : 1.5),
                        "%u of %u: %.2f", cross, n, share);
             ACRE_CHECK(p.part[0].ops * n > m.h->n_ops * 9 / 10, "worker 0 has too little to do");
-            acre_parts_free(&p);
+            acre_shares_free(&p);
         }
     acre_image_unmap(&m);
 }
 
 ACRE_TEST(together_parts, what_cannot_be_is_refused)
 {
-    static acre_parts p;
+    static acre_shares p;
     acre_image m = image_random(10, 500, 30, 3), one = image_random(11, 500, 30, 1);
-    ACRE_CHECK_EQUAL(acre_parts_make(&p, &m, 1, ACRE_PARTS_AUTO, 0), EINVAL);
-    ACRE_CHECK_EQUAL(acre_parts_make(&p, &m, 257, ACRE_PARTS_AUTO, 0), EINVAL);
-    ACRE_CHECK_EQUAL(acre_parts_make(&p, &m, 2, ACRE_PARTS_AUTO, 101), EINVAL);
-    ACRE_CHECK_EQUAL(acre_parts_make(&p, &m, 4, ACRE_PARTS_THREADS, 0), ERANGE);
-    ACRE_CHECK_EQUAL(acre_parts_make(&p, &one, 2, ACRE_PARTS_THREADS, 0), ERANGE);
-    ACRE_CHECK_EQUAL(acre_parts_make(&p, &m, 3, ACRE_PARTS_AUTO, 0), 0);
-    ACRE_CHECK_EQUAL(p.rule, ACRE_PARTS_THREADS);
-    acre_parts_free(&p);
-    ACRE_CHECK_EQUAL(acre_parts_make(&p, &m, 4, ACRE_PARTS_AUTO, 0), 0);
-    ACRE_CHECK_EQUAL(p.rule, ACRE_PARTS_OBJECTS);
-    acre_parts_free(&p);
+    ACRE_CHECK_EQUAL(acre_shares_make(&p, &m, 1, ACRE_SHARES_AUTO, 0), EINVAL);
+    ACRE_CHECK_EQUAL(acre_shares_make(&p, &m, 257, ACRE_SHARES_AUTO, 0), EINVAL);
+    ACRE_CHECK_EQUAL(acre_shares_make(&p, &m, 2, ACRE_SHARES_AUTO, 101), EINVAL);
+    ACRE_CHECK_EQUAL(acre_shares_make(&p, &m, 4, ACRE_SHARES_THREADS, 0), ERANGE);
+    ACRE_CHECK_EQUAL(acre_shares_make(&p, &one, 2, ACRE_SHARES_THREADS, 0), ERANGE);
+    ACRE_CHECK_EQUAL(acre_shares_make(&p, &m, 3, ACRE_SHARES_AUTO, 0), 0);
+    ACRE_CHECK_EQUAL(p.rule, ACRE_SHARES_THREADS);
+    acre_shares_free(&p);
+    ACRE_CHECK_EQUAL(acre_shares_make(&p, &m, 4, ACRE_SHARES_AUTO, 0), 0);
+    ACRE_CHECK_EQUAL(p.rule, ACRE_SHARES_OBJECTS);
+    acre_shares_free(&p);
     acre_image_unmap(&m);
     acre_image_unmap(&one);
 }
@@ -385,7 +385,7 @@ ACRE_TEST(together_parts, an_image_that_contradicts_itself_is_refused)
     acre_image m = image_random(12, 2000, 60, 2);
     acre_image_op *ops = (acre_image_op *)m.ops;
     size_t end = m.h->n_entries + m.h->n_drain;
-    static acre_parts p;
+    static acre_shares p;
     for (size_t i = 0; i < end; i += 1 + i / 8) {
         acre_image_op was = ops[i];
         if (was.op == ACRE_OP_FREE_NULL)
@@ -393,7 +393,7 @@ ACRE_TEST(together_parts, an_image_that_contradicts_itself_is_refused)
         ops[i].op = was.op == ACRE_OP_FREE ? ACRE_OP_MALLOC : ACRE_OP_FREE;
         if (was.op == ACRE_OP_REALLOC)
             ops[i].op = ACRE_OP_MALLOC;
-        ACRE_CHECK(acre_parts_make(&p, &m, 2, ACRE_PARTS_AUTO, 0) == EBADMSG, "entry %zu", i);
+        ACRE_CHECK(acre_shares_make(&p, &m, 2, ACRE_SHARES_AUTO, 0) == EBADMSG, "entry %zu", i);
         ops[i] = was;
     }
     acre_image_unmap(&m);
@@ -414,12 +414,12 @@ static acre_together play(const char *spec, const acre_image *m, uint32_t proces
 {
     static acre_together t;
     acre_contender c = contender_of(spec);
-    acre_parts p = parts_of(m, processes * threads, ACRE_PARTS_OBJECTS, cross);
+    acre_shares p = shares_of(m, processes * threads, ACRE_SHARES_OBJECTS, cross);
     plan.parts = &p;
     plan.processes = processes;
     plan.threads = threads;
     ACRE_CHECK(acre_together_run(&c, &plan, &t) == 0, "%s", spec);
-    acre_parts_free(&p);
+    acre_shares_free(&p);
     return t;
 }
 
@@ -610,7 +610,7 @@ static acre_together arena_play(const acre_engine *engine)
 {
     static acre_together t;
     acre_image m = image_random(16, 40000, 200, 1);
-    acre_parts p = parts_of(&m, 2, ACRE_PARTS_OBJECTS, 100);
+    acre_shares p = shares_of(&m, 2, ACRE_SHARES_OBJECTS, 100);
     acre_contender c = contender_of("libc");
     acre_together_plan plan = {.parts = &p,
                                .processes = 1,
@@ -620,7 +620,7 @@ static acre_together arena_play(const acre_engine *engine)
                                .lead = ACRE_TOGETHER_APART};
     c.engine = engine;
     ACRE_CHECK_EQUAL(acre_together_run(&c, &plan, &t), 0);
-    acre_parts_free(&p);
+    acre_shares_free(&p);
     acre_image_unmap(&m);
     return t;
 }
@@ -697,7 +697,7 @@ ACRE_TEST(together, what_has_no_common_heap_is_refused)
 {
     acre_image m = image_random(18, 500, 20, 1);
     static acre_together t;
-    acre_parts p = parts_of(&m, 2, ACRE_PARTS_OBJECTS, 50);
+    acre_shares p = shares_of(&m, 2, ACRE_SHARES_OBJECTS, 50);
     acre_together_plan plan = {.parts = &p, .processes = 2, .threads = 1};
     acre_contender libc = contender_of("libc"), bump = contender_of("bump"),
                    null = contender_of("null");
@@ -707,7 +707,7 @@ ACRE_TEST(together, what_has_no_common_heap_is_refused)
     ACRE_CHECK_EQUAL(acre_together_run(&null, &plan, &t), ENOSPC);
     plan.threads = 2;
     ACRE_CHECK_EQUAL(acre_together_run(&libc, &plan, &t), EINVAL);
-    acre_parts_free(&p);
+    acre_shares_free(&p);
     acre_image_unmap(&m);
 }
 
@@ -760,7 +760,7 @@ static void killed_worker(const char *spec, uint64_t lead)
 {
     acre_image m = image_random(19, 100000, 300, 1);
     static acre_together t;
-    acre_parts p = parts_of(&m, 4, ACRE_PARTS_OBJECTS, 100);
+    acre_shares p = shares_of(&m, 4, ACRE_SHARES_OBJECTS, 100);
     acre_together_plan plan = {
         .parts = &p, .processes = 4, .threads = 1, .warm = ACRE_WARM_MAX, .lead = lead};
     acre_contender c = contender_of(spec);
@@ -773,7 +773,7 @@ static void killed_worker(const char *spec, uint64_t lead)
     ACRE_CHECK(acre_lab_now_ns() - start < 10000000000u, "the others hang");
     pthread_join(thread, NULL);
     ACRE_CHECK(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD, "a worker is left");
-    acre_parts_free(&p);
+    acre_shares_free(&p);
     acre_image_unmap(&m);
 }
 

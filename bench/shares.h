@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* parts.h: one trace for many workers: who does which operation, and who waits for whom.
+/* shares.h: one trace for many workers: who does which operation, and who waits for whom.
  *
  *     trace   1 malloc a   2 malloc b   3 free a   4 malloc c   5 free b   6 free c
  *     who     0            1            1          1            0          1
@@ -15,27 +15,27 @@
  * Nobody waits for ever: an operation waits for the birth of what it ends, and that stands earlier
  * in the trace.  Of all operations not done yet take the first: its worker has done all before it, and
  * what it waits for is done, too, so that it can be done, however the operations were shared out. */
-#ifndef ACRE_BENCH_PARTS_H
-#define ACRE_BENCH_PARTS_H
+#ifndef ACRE_BENCH_SHARES_H
+#define ACRE_BENCH_SHARES_H
 
 #include "bench/image.h"
 
 #include <stdbool.h>
 
-enum { ACRE_PARTS_MOST = 256 };
+enum { ACRE_SHARES_MOST = 256 };
 
 /* In acre_image_op.slot: the rest is a place where blocks are handed over. */
-#define ACRE_PARTS_HANDED 0x80000000u
+#define ACRE_SHARES_HANDED 0x80000000u
 
-enum acre_parts_rule {
-    ACRE_PARTS_AUTO,    /* threads, if there are as many as workers, else objects */
-    ACRE_PARTS_THREADS, /* worker t % n does what the trace's t-th thread did */
-    ACRE_PARTS_OBJECTS  /* objects are born at random workers, and ended elsewhere with `cross` */
+enum acre_shares_rule {
+    ACRE_SHARES_AUTO,    /* threads, if there are as many as workers, else objects */
+    ACRE_SHARES_THREADS, /* worker t % n does what the trace's t-th thread did */
+    ACRE_SHARES_OBJECTS  /* objects are born at random workers, and ended elsewhere with `cross` */
 };
 
-const char *acre_parts_rule_name(enum acre_parts_rule rule);
+const char *acre_shares_rule_name(enum acre_shares_rule rule);
 
-typedef struct acre_part {
+typedef struct acre_share {
     size_t begin, end,
         drained;       /* its entries: of the trace, and behind them frees of what is left */
     uint32_t places;   /* private ones */
@@ -43,13 +43,13 @@ typedef struct acre_part {
     uint32_t n_handed; /* … and how many there are */
     uint64_t ops;
     uint64_t most; /* bytes that it can have born more than ended, at most */
-} acre_part;
+} acre_share;
 
-typedef struct acre_parts {
-    enum acre_parts_rule rule; /* what AUTO became */
+typedef struct acre_shares {
+    enum acre_shares_rule rule; /* what AUTO became */
     uint32_t workers;
     uint32_t cross; /* asked for, percent; objects only */
-    acre_part part[ACRE_PARTS_MOST];
+    acre_share part[ACRE_SHARES_MOST];
     /* Entries as in an image, one part behind the other.  Behind a realloc stands the place of
      * the new block, behind that (or another kind) a literal size. */
     acre_image_op *ops;
@@ -62,23 +62,23 @@ typedef struct acre_parts {
     uint64_t peak_live;                                  /* of the trace, bytes asked for */
     uint64_t most_live; /* that can be live at once, if workers run apart as far as they may */
     uint64_t largest;
-} acre_parts;
+} acre_shares;
 
 /* Shares the image out; `sizes` stays the image's.  cross: percent of frees and reallocs that another
  * worker does than the one who has the object, at random but each time the same.
- * 0; ENOMEM; EINVAL: workers not 2 to ACRE_PARTS_MOST, cross above 100; ERANGE: THREADS, and the trace
+ * 0; ENOMEM; EINVAL: workers not 2 to ACRE_SHARES_MOST, cross above 100; ERANGE: THREADS, and the trace
  * has fewer than workers; EFBIG: more than 2^31 entries; EBADMSG: the image contradicts itself. */
-int acre_parts_make(acre_parts *p, const acre_image *m, uint32_t workers, enum acre_parts_rule rule,
+int acre_shares_make(acre_shares *p, const acre_image *m, uint32_t workers, enum acre_shares_rule rule,
                     uint32_t cross);
-void acre_parts_free(acre_parts *p);
+void acre_shares_free(acre_shares *p);
 
 /* Whether the operation at entry i has its size in words behind it, and how many entries it takes. */
-static inline size_t acre_parts_width(const acre_image_op *o)
+static inline size_t acre_shares_width(const acre_image_op *o)
 {
     return 1 + (size_t)(o->op == ACRE_OP_REALLOC) + (size_t)(o->size == ACRE_IMAGE_LITERAL);
 }
 
-static inline uint64_t acre_parts_word(const acre_image_op *o)
+static inline uint64_t acre_shares_word(const acre_image_op *o)
 {
     uint64_t word;
     __builtin_memcpy(&word, o, sizeof word);
@@ -86,16 +86,16 @@ static inline uint64_t acre_parts_word(const acre_image_op *o)
 }
 
 /* Bytes that the operation at o asks for. */
-static inline uint64_t acre_parts_size(const acre_parts *p, const acre_image_op *o)
+static inline uint64_t acre_shares_size(const acre_shares *p, const acre_image_op *o)
 {
-    return o->size == ACRE_IMAGE_LITERAL ? acre_parts_word(o + 1 + (o->op == ACRE_OP_REALLOC))
+    return o->size == ACRE_IMAGE_LITERAL ? acre_shares_word(o + 1 + (o->op == ACRE_OP_REALLOC))
                                          : p->sizes[o->size];
 }
 
 /* Where its new block goes; its old one is at o->slot. */
-static inline uint32_t acre_parts_target(const acre_image_op *o)
+static inline uint32_t acre_shares_target(const acre_image_op *o)
 {
-    return o->op == ACRE_OP_REALLOC ? (uint32_t)acre_parts_word(o + 1) : o->slot;
+    return o->op == ACRE_OP_REALLOC ? (uint32_t)acre_shares_word(o + 1) : o->slot;
 }
 
 #endif
