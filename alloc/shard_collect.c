@@ -149,7 +149,7 @@ void acre__shard_begin(const acre_region *r, shard *t)
 {
     for (uint32_t i = 0; i <= shard_root_of(r)->classes; i++) {
         acre__put(&t->class[i].word, SHARD_NONE);
-        t->class[i].list = 0;
+        t->class[i].list = t->class[i].asked = 0;
     }
     if (t->epoch >= UINT16_MAX) {
         slab_forget(r, t);

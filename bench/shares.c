@@ -13,24 +13,24 @@ enum {
 };
 
 /* A block of the image, by its slot. */
-typedef struct parts_block {
+typedef struct shares_block {
     uint64_t size;
     uint32_t birth; /* first reading: number of the operation; second: entry; + 1, 0: none */
     uint32_t place; /* second */
     uint16_t owner;
-} parts_block;
+} shares_block;
 
-typedef struct parts_maker {
+typedef struct shares_maker {
     acre_shares *p;
     const acre_image *m;
     uint8_t *who;                           /* by operation, drain included */
     uint8_t *handed;                        /* by operation: what it bears is another's to end */
-    parts_block *block;                     /* by slot of the image */
+    shares_block *block;                     /* by slot of the image */
     uint64_t n, births;                     /* operations, drain included; births seen */
     acre_lab_vector spare[ACRE_SHARES_MOST]; /* uint32_t: private places to use again */
     size_t at[ACRE_SHARES_MOST];             /* where a part's next entry goes */
     int64_t live[ACRE_SHARES_MOST];
-} parts_maker;
+} shares_maker;
 
 const char *acre_shares_rule_name(enum acre_shares_rule rule)
 {
@@ -47,7 +47,7 @@ static uint64_t shares_dice(uint64_t number)
 }
 
 /* The object's owner, or with the probability that was asked for any other worker. */
-static uint32_t shares_ends_object(const parts_maker *k, const parts_block *b, uint64_t op)
+static uint32_t shares_ends_object(const shares_maker *k, const shares_block *b, uint64_t op)
 {
     uint64_t dice = shares_dice(op), n = k->p->workers;
     if ((uint32_t)dice % 100 >= k->p->cross)
@@ -55,7 +55,7 @@ static uint32_t shares_ends_object(const parts_maker *k, const parts_block *b, u
     return (uint32_t)((b->owner + 1 + (dice >> 32) % (n - 1)) % n);
 }
 
-static uint32_t shares_who(parts_maker *k, const acre_image_op *o, uint64_t op)
+static uint32_t shares_who(shares_maker *k, const acre_image_op *o, uint64_t op)
 {
     if (op >= k->m->h->n_ops) /* the drain */
         return k->block[o->slot].owner;
@@ -89,9 +89,9 @@ static void shares_count(acre_shares *p, const acre_image_op *o, bool crossed, b
 }
 
 /* 0 or EBADMSG: what ends is not there, or what is there does not end. */
-static int shares_assign_one(parts_maker *k, const acre_image_op *o, uint64_t op)
+static int shares_assign_one(shares_maker *k, const acre_image_op *o, uint64_t op)
 {
-    parts_block *b = &k->block[o->slot];
+    shares_block *b = &k->block[o->slot];
     bool drain = op >= k->m->h->n_ops;
     if ((drain && o->op != ACRE_OP_FREE) ||
         (o->op != ACRE_OP_FREE_NULL && shares_ends(o) != (b->birth != 0)))
@@ -112,12 +112,12 @@ static int shares_assign_one(parts_maker *k, const acre_image_op *o, uint64_t op
         b->birth = 0;
     }
     if (shares_bears(o))
-        *b = (parts_block){.birth = (uint32_t)op + 1, .owner = (uint16_t)who};
+        *b = (shares_block){.birth = (uint32_t)op + 1, .owner = (uint16_t)who};
     return 0;
 }
 
 /* Calls one() for each operation of the image, drain included. */
-static int shares_read(parts_maker *k, int (*one)(parts_maker *, const acre_image_op *, uint64_t))
+static int shares_read(shares_maker *k, int (*one)(shares_maker *, const acre_image_op *, uint64_t))
 {
     const acre_image *m = k->m;
     size_t end = m->h->n_entries + m->h->n_drain;
@@ -152,7 +152,7 @@ static int shares_lay_out(acre_shares *p)
 /* ---- the second reading ---- */
 
 /* 0: no memory. */
-static bool shares_spare(parts_maker *k, uint32_t who, uint32_t place)
+static bool shares_spare(shares_maker *k, uint32_t who, uint32_t place)
 {
     uint32_t *spare = acre_lab_vector_push(&k->spare[who], sizeof *spare);
     if (spare)
@@ -160,7 +160,7 @@ static bool shares_spare(parts_maker *k, uint32_t who, uint32_t place)
     return spare != NULL;
 }
 
-static uint32_t shares_take_place(parts_maker *k, uint32_t who, bool handed)
+static uint32_t shares_take_place(shares_maker *k, uint32_t who, bool handed)
 {
     acre_share *part = &k->p->part[who];
     acre_lab_vector *spare = &k->spare[who];
@@ -173,14 +173,14 @@ static uint32_t shares_take_place(parts_maker *k, uint32_t who, bool handed)
 }
 
 /* The worker has so many more bytes to its account, born by it and not ended by it. */
-static void shares_account(parts_maker *k, uint32_t who, uint64_t born, uint64_t ended)
+static void shares_account(shares_maker *k, uint32_t who, uint64_t born, uint64_t ended)
 {
     k->live[who] += (int64_t)born - (int64_t)ended;
     if (k->live[who] > (int64_t)k->p->part[who].most)
         k->p->part[who].most = (uint64_t)k->live[who];
 }
 
-static size_t shares_put(parts_maker *k, uint32_t who, acre_image_op o, uint64_t op, uint32_t birth)
+static size_t shares_put(shares_maker *k, uint32_t who, acre_image_op o, uint64_t op, uint32_t birth)
 {
     size_t at = k->at[who]++;
     k->p->ops[at] = o;
@@ -189,16 +189,16 @@ static size_t shares_put(parts_maker *k, uint32_t who, acre_image_op o, uint64_t
     return at;
 }
 
-static void shares_put_word(parts_maker *k, uint32_t who, uint64_t word, uint64_t op)
+static void shares_put_word(shares_maker *k, uint32_t who, uint64_t word, uint64_t op)
 {
     acre_image_op o;
     memcpy(&o, &word, sizeof o);
     shares_put(k, who, o, op, 0);
 }
 
-static int shares_write_one(parts_maker *k, const acre_image_op *o, uint64_t op)
+static int shares_write_one(shares_maker *k, const acre_image_op *o, uint64_t op)
 {
-    parts_block *b = &k->block[o->slot], old = *b;
+    shares_block *b = &k->block[o->slot], old = *b;
     uint32_t who = k->who[op], place = 0;
     uint64_t size = shares_bears(o) ? acre_image_size_at(k->m, (size_t)(o - k->m->ops)) : 0;
     if (shares_ends(o) && !(old.place & ACRE_SHARES_HANDED) && !shares_spare(k, who, old.place))
@@ -213,7 +213,7 @@ static int shares_write_one(parts_maker *k, const acre_image_op *o, uint64_t op)
     if (o->size == ACRE_IMAGE_LITERAL)
         shares_put_word(k, who, size, op);
     shares_account(k, who, size, shares_ends(o) ? old.size : 0);
-    *b = (parts_block){.size = size, .birth = (uint32_t)at + 1, .place = place};
+    *b = (shares_block){.size = size, .birth = (uint32_t)at + 1, .place = place};
     return 0;
 }
 
@@ -242,7 +242,7 @@ void acre_shares_free(acre_shares *p)
     p->order = p->birth = NULL;
 }
 
-static int shares_write(parts_maker *k)
+static int shares_write(shares_maker *k)
 {
     acre_shares *p = k->p;
     for (uint32_t w = 0; w < p->workers; w++) {
@@ -261,7 +261,7 @@ static int shares_write(parts_maker *k)
     return e;
 }
 
-static int shares_make(parts_maker *k)
+static int shares_make(shares_maker *k)
 {
     size_t blocks = k->m->h->n_slots * sizeof *k->block;
     k->n = k->m->h->n_ops + k->m->h->n_drain;
@@ -293,7 +293,7 @@ static int shares_choose(acre_shares *p, const acre_image *m, enum acre_shares_r
 int acre_shares_make(acre_shares *p, const acre_image *m, uint32_t workers, enum acre_shares_rule rule,
                     uint32_t cross)
 {
-    parts_maker k = {.p = p, .m = m};
+    shares_maker k = {.p = p, .m = m};
     memset(p, 0, sizeof *p);
     if (workers < 2 || workers > ACRE_SHARES_MOST || cross > 100)
         return EINVAL;
