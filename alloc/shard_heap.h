@@ -77,7 +77,7 @@ enum {
     SHARD_ENTRIES = 21,
     SHARD_WORDS = 4,
     SHARD_RINGS = 64,
-    SHARD_GLANCE = 256, /* slabs that are visited before a new one is made */
+    SHARD_GLANCE = 128, /* slabs that are visited before a new one is made */
     SHARD_TIDY = 8,    /* slabs made from one look at what others have left to the next */
     SHARD_SHARDS = 256,
     SHARD_FLAT = 64 * 1024, /* most frames of the map's flat part */
