@@ -44,8 +44,8 @@
  * S1  the house is sound (R1…R7, T1…T5); root lies at SHARD_AT in a used block, its constants agree with
  *     their checksum
  * S2  each shard and each chunk of the map is a used block of its size
- * S3  the map's start bytes are exactly the slabs, which are used blocks of their class's size; the frames
- *     behind have their distances, all others 0
+ * S3  the map's starts are exactly the slabs, which are used blocks of their class's size; the frames
+ *     behind have their class and distance, all others 0
  * S4  a slab's class is the map's, its owner a shard in whose ring of its place it is, once; rings are
  *     linked both ways; no bit is set from `nodes` up, none in both `free` and `remote`
  * S5  an entry of a magazine is a node of its class, in no other magazine, whose bit is in neither
@@ -53,9 +53,9 @@
  * S7  root's direct is the number of blocks of the house that a node of the class could be; taken, the
  *     units of those that are no user's
  *
- * Killed in the middle.  In the house: the journal, as in rbtree_best_fit; noted are the map's start bytes,
- * the rings, shard_at.  Of a shard counts, entries, `free`, `remote` are the truth; words that serve and lists
- * are derived, and whoever takes the shard next builds them anew.  Where more than one store belongs
+ * Killed in the middle.  In the house: the journal, as in rbtree_best_fit; noted are the map's starts,
+ * the rings, shard_at.  Of a shard counts, entries, shelves, `free`, `remote` are the truth; words that serve
+ * and lists are derived, and whoever takes the shard next builds them anew as it needs them.  Where more than one store belongs
  * together (a user's slot; a hint that must follow) the record tells what was under way, see
  * shard_publish.c and shard_thread.c.
  */

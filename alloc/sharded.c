@@ -7,8 +7,9 @@
  * The picture and the invariants are in shard_heap.h.
  *
  * Costs: O(1) for sizes that have a class, without a lock or an atomic operation but for a node of another
- * thread's slab that finds the magazine full; else as rbtree_best_fit with its lock.  Overhead: 3 % of a
- * slab; 8 bytes a block of the house; 4 KiB a thread.
+ * thread's slab that finds the magazine full, and for large blocks that stand on the shelf; else as
+ * rbtree_best_fit with its lock.  Overhead: 3 % of a
+ * slab; 8 bytes a block of the house; 5 KiB a thread.
  */
 #include "alloc/shard_heap.h"
 
@@ -432,7 +433,7 @@ const acre_algorithm acre__sharded = {
     .name = "sharded",
     .summary = "a part for each thread of each process; best fit behind it",
     .flags = ACRE_ROBUST | ACRE_ANY_ADDRESS | ACRE_CONCURRENT,
-    .layout_version = 1,
+    .layout_version = 2,
     .reach = SHARD_REACH,
     .min_size = SHARD_MIN_SIZE,
     .journal_words = SHARD_JOURNAL,
