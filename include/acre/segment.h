@@ -12,11 +12,11 @@
  * and a creator that dies leaves nothing behind.  Every process maps `capacity` bytes of address
  * space, so that growing needs nothing of the others: new offsets just work.
  *
- * Each process may map the segment at another address: store acre_off, never pointers, in it.
- * An acre_segment is this process's handle.  Functions on one handle are thread safe, except
- * close.  After fork() parent and child each have the mapping.  A process's death closes its
- * handles; the segment stays until acre_segment_remove() (shared memory, files), or until the
- * last mapping goes (memfd, anonymous).
+ * Each process may map the segment at another address: store acre_off in it, or the pointers of
+ * acre/pointer.h, never plain ones.  An acre_segment is this process's handle.  Functions on one
+ * handle are thread safe, except close.  After fork() parent and child each have the mapping.  A
+ * process's death closes its handles; the segment stays until acre_segment_remove() (shared memory,
+ * files), or until the last mapping goes (memfd, anonymous).
  */
 #ifndef ACRE_SEGMENT_H
 #define ACRE_SEGMENT_H
