@@ -113,5 +113,6 @@ int main(int argc, char **argv)
     micro_alloc_free();
     micro_orders();
     micro_live();
+    micro_walk();
     return bench_main(argc, argv);
 }

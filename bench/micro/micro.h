@@ -35,5 +35,6 @@ void micro_close(void *context);
 void micro_alloc_free(void);
 void micro_orders(void);
 void micro_live(void);
+void micro_walk(void);
 
 #endif
