@@ -124,12 +124,12 @@ ACRE_API int acre_free_from(acre_heap *h, acre_off *slot);
 ACRE_API int acre_local_open(acre_local *l, acre_heap *h);
 
 /* As acre_alloc() and acre_free(). */
-static inline ACRE_MUST_USE void *acre_local_alloc(acre_local *l, size_t size)
+ACRE_INLINE ACRE_MUST_USE void *acre_local_alloc(acre_local *l, size_t size)
 {
     return l->take(l, size);
 }
 
-static inline int acre_local_free(acre_local *l, void *p)
+ACRE_INLINE int acre_local_free(acre_local *l, void *p)
 {
     return l->give(l, p);
 }

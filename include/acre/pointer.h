@@ -71,11 +71,11 @@
 /* ---- acre_ptr(T) p, q ---- */
 
 /* Where it points to: a T *; NULL if it is null. */
-#define acre_get(p) ((ACRE__TYPE(p))acre__self_get(&(p).acre__self))
+#define acre_get(p) ((ACRE__TYPE(p))acre__near_get(&(p).acre__self))
 /* The same where it is known not to be null (a circular list): costs no test. */
-#define acre_at(p) ((ACRE__TYPE(p))acre__self_at(&(p).acre__self))
+#define acre_at(p) ((ACRE__TYPE(p))acre__near_at(&(p).acre__self))
 /* Point it to v, a T * or NULL. */
-#define acre_set(p, v) acre__self_set(&(p).acre__self, ACRE__AS(p, v))
+#define acre_set(p, v) acre__near_set(&(p).acre__self, ACRE__AS(p, v))
 #define acre_is_null(p) ((p).acre__self == 0)
 
 /* p points to where q does. */
@@ -91,7 +91,7 @@
 
 /* Move it by n elements; it is not null. */
 #define acre_advance(p, n)                                                                         \
-    acre__self_advance(&(p).acre__self, (int64_t)(n) * (int64_t)sizeof *(p).acre__type[0])
+    acre__near_advance(&(p).acre__self, (int64_t)(n) * (int64_t)sizeof *(p).acre__type[0])
 /* p - q in elements: a ptrdiff_t. */
 #define acre_difference(p, q) (acre_get(p) - acre_get(q))
 /* Whether both point to the same place, or are null. */
@@ -111,10 +111,10 @@
 /* While others use the same pointer.  acre_cas(): if p points to *expected it points to v now, true;
  * otherwise *expected (a T *) tells where, false.  Not: moving a value from one pointer to another at
  * once, acre_copy() is a load and a store. */
-#define acre_load(p) ((ACRE__TYPE(p))acre__self_load(&(p).acre__self))
-#define acre_store(p, v) acre__self_store(&(p).acre__self, ACRE__AS(p, v))
+#define acre_load(p) ((ACRE__TYPE(p))acre__near_load(&(p).acre__self))
+#define acre_store(p, v) acre__near_store(&(p).acre__self, ACRE__AS(p, v))
 #define acre_cas(p, expected, v)                                                                   \
-    ACRE__CAS(p, expected, v, acre__self_cas(&(p).acre__self, &acre__now, acre__v))
+    ACRE__CAS(p, expected, v, acre__near_cas(&(p).acre__self, &acre__now, acre__v))
 
 /* ---- acre_tagged(T) p: T is complete and at least 2-aligned ---- */
 
@@ -219,7 +219,7 @@ extern "C" {
 /* ---- acre_ptr: target - own address + 2^63, which is 0 for no target that is in the same half of the
  * address space.  Own address and constant are added while the word is still on its way from memory. ---- */
 
-ACRE_SHORT uint64_t acre__self_origin(const void *at)
+ACRE_SHORT uint64_t acre__near_origin(const void *at)
 {
     return (uint64_t)(uintptr_t)at ^ UINT64_C(1) << 63;
 }
@@ -233,52 +233,52 @@ ACRE_SHORT void *acre__not_null(uintptr_t address)
     return (void *)address;
 }
 
-ACRE_SHORT void *acre__self_pointer(const void *at, uint64_t word)
+ACRE_SHORT void *acre__near_pointer(const void *at, uint64_t word)
 {
-    return word ? acre__not_null((uintptr_t)(acre__self_origin(at) + word)) : NULL;
+    return word ? acre__not_null((uintptr_t)(acre__near_origin(at) + word)) : NULL;
 }
 
-ACRE_SHORT uint64_t acre__self_word(const void *at, const volatile void *v)
+ACRE_SHORT uint64_t acre__near_word(const void *at, const volatile void *v)
 {
-    return v ? (uint64_t)(uintptr_t)v - acre__self_origin(at) : 0;
+    return v ? (uint64_t)(uintptr_t)v - acre__near_origin(at) : 0;
 }
 
-ACRE_SHORT void *acre__self_get(const uint64_t *at)
+ACRE_SHORT void *acre__near_get(const uint64_t *at)
 {
-    return acre__self_pointer(at, *at);
+    return acre__near_pointer(at, *at);
 }
 
-ACRE_SHORT void *acre__self_at(const uint64_t *at)
+ACRE_SHORT void *acre__near_at(const uint64_t *at)
 {
-    return acre__not_null((uintptr_t)(acre__self_origin(at) + *at));
+    return acre__not_null((uintptr_t)(acre__near_origin(at) + *at));
 }
 
-ACRE_SHORT void acre__self_set(uint64_t *at, const volatile void *v)
+ACRE_SHORT void acre__near_set(uint64_t *at, const volatile void *v)
 {
-    __atomic_store_n(at, acre__self_word(at, v), __ATOMIC_RELAXED);
+    __atomic_store_n(at, acre__near_word(at, v), __ATOMIC_RELAXED);
 }
 
-ACRE_SHORT void acre__self_advance(uint64_t *at, int64_t bytes)
+ACRE_SHORT void acre__near_advance(uint64_t *at, int64_t bytes)
 {
     __atomic_store_n(at, *at + (uint64_t)bytes, __ATOMIC_RELAXED);
 }
 
-ACRE_SHORT void *acre__self_load(const uint64_t *at)
+ACRE_SHORT void *acre__near_load(const uint64_t *at)
 {
-    return acre__self_pointer(at, __atomic_load_n(at, __ATOMIC_ACQUIRE));
+    return acre__near_pointer(at, __atomic_load_n(at, __ATOMIC_ACQUIRE));
 }
 
-ACRE_SHORT void acre__self_store(uint64_t *at, const volatile void *v)
+ACRE_SHORT void acre__near_store(uint64_t *at, const volatile void *v)
 {
-    __atomic_store_n(at, acre__self_word(at, v), __ATOMIC_RELEASE);
+    __atomic_store_n(at, acre__near_word(at, v), __ATOMIC_RELEASE);
 }
 
-ACRE_SHORT bool acre__self_cas(uint64_t *at, const volatile void **now, const volatile void *v)
+ACRE_SHORT bool acre__near_cas(uint64_t *at, const volatile void **now, const volatile void *v)
 {
-    uint64_t word = acre__self_word(at, *now);
-    bool done = __atomic_compare_exchange_n(at, &word, acre__self_word(at, v), false,
+    uint64_t word = acre__near_word(at, *now);
+    bool done = __atomic_compare_exchange_n(at, &word, acre__near_word(at, v), false,
                                             __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
-    *now = acre__self_pointer(at, word);
+    *now = acre__near_pointer(at, word);
     return done;
 }
 
@@ -286,12 +286,12 @@ ACRE_SHORT bool acre__self_cas(uint64_t *at, const volatile void **now, const vo
 
 ACRE_SHORT void *acre__tagged_get(const uint64_t *at, uint64_t mask)
 {
-    return acre__self_pointer(at, *at & ~mask);
+    return acre__near_pointer(at, *at & ~mask);
 }
 
 ACRE_SHORT void acre__tagged_set(uint64_t *at, const volatile void *v, uint64_t tag, uint64_t mask)
 {
-    __atomic_store_n(at, acre__self_word(at, v) | (tag & mask), __ATOMIC_RELAXED);
+    __atomic_store_n(at, acre__near_word(at, v) | (tag & mask), __ATOMIC_RELAXED);
 }
 
 ACRE_SHORT void acre__tagged_point(uint64_t *at, const volatile void *v, uint64_t mask)
