@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* White box: which shards there are, records. */
-#include "alloc/shard_heap.h"
+#include "alloc/shard_slab.h"
 
 enum { SHARD_HEAP = 4 << 20, SHARD_NODES_MANY = 2000, SHARD_SIZE = 64 };
 
@@ -225,6 +225,36 @@ ACRE_TEST(sharded_threads, what_is_at_home_or_was_freed_last_is_not_freed_twice)
     free_nodes(h, 1, 200);
     ACRE_CHECK_EQUAL(acre_free(h, node[150]), ACRE_EINVALID);
     test_sound(h);
+}
+
+/* A slab among others that is wholly free, and alone in the list of its class. */
+static slab *free_slab(acre_heap *h)
+{
+    alloc_nodes(h, SHARD_NODES_MANY);
+    free_nodes(h, SHARD_NODES_MANY - SHARD_ENTRIES, SHARD_NODES_MANY); /* the magazine is full */
+    slab *s = shard_find(&h->region, node[1500]).slab;
+    for (size_t i = 0; i < SHARD_NODES_MANY - SHARD_ENTRIES; i++)
+        if (shard_find(&h->region, node[i]).slab == s)
+            ACRE_CHECK_EQUAL(acre_free(h, node[i]), 0);
+    ACRE_CHECK(s && slab_whole(&h->region, s));
+    return s;
+}
+
+/* As if somebody had been killed in front of the commit. */
+ACRE_TEST(sharded_threads, a_slab_whose_end_is_undone_is_as_it_was)
+{
+    acre_heap *h = sharded_heap();
+    slab *s = free_slab(h), before = *s;
+    acre_stats at_first, undone;
+    ACRE_CHECK_EQUAL(acre_heap_stats(h, &at_first), 0);
+    ACRE_CHECK_EQUAL(acre__heap_enter(h), 0);
+    ACRE_CHECK(acre__slab_end(&h->region, shard_leased(h), s) > 0);
+    acre__robust_unlock(h->lock);
+    test_sound(h); /* rolls back */
+    ACRE_CHECK(s->owner == before.owner && s->class == before.class &&
+               s->ring_next == before.ring_next && s->ring_back == before.ring_back);
+    ACRE_CHECK_EQUAL(acre_heap_stats(h, &undone), 0);
+    ACRE_CHECK(undone.free_bytes == at_first.free_bytes && undone.recoveries == 1);
 }
 
 /* ---- the shelf ---- */
