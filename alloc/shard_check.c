@@ -357,7 +357,8 @@ static int shard_check_tables(shard_found *f)
     return starts == f->starts && behind == f->behind ? 0 : shard_fault(f, "S3", SHARD_AT);
 }
 
-static bool shard_shelf_entry_sound(const acre_region *r, const shelf_bin *b, uint32_t bin, uint32_t n)
+static bool shard_shelf_entry_sound(const acre_region *r, const shelf_bin *b, uint32_t bin,
+                                    uint32_t n)
 {
     const char *p = r->base + (uint64_t)b->unit[n] * RB_UNIT;
     if (shelf_bin_of(b->units[n]) != bin || acre__rb_live(r, p) != b->units[n])

@@ -78,10 +78,10 @@ enum {
     SHARD_WORDS = 4,
     SHARD_RINGS = 64,
     SHARD_GLANCE = 128, /* slabs that are visited before a new one is made */
-    SHARD_TIDY = 8,    /* slabs made from one look at what others have left to the next */
+    SHARD_TIDY = 8,     /* slabs made from one look at what others have left to the next */
     SHARD_SHARDS = 256,
     SHARD_FLAT = 64 * 1024, /* most frames of the map's flat part */
-    SHARD_CHUNK = 64, /* frames of the map's first chunk; each further one has twice as many */
+    SHARD_CHUNK = 64,    /* frames of the map's first chunk; each further one has twice as many */
     SHARD_CHUNK_LOG = 3, /* its units: 2^3 */
     SHARD_CHUNKS = 20,
     SHARD_FRAMES = SHARD_CHUNK << (SHARD_CHUNKS - 1), /* behind the flat part: 32 GiB */
@@ -126,15 +126,15 @@ _Static_assert(sizeof(shard_kind) == 16, "part of the segment format");
 
 /* A class in a shard. */
 typedef struct shard_class {
-    uint64_t word;       /* offset of the slab_word that serves, may be 0 free; or of root's `none` */
-    uint64_t node;       /* offset of its first node */
-    uint32_t count;      /* entries */
+    uint64_t word;  /* offset of the slab_word that serves, may be 0 free; or of root's `none` */
+    uint64_t node;  /* offset of its first node */
+    uint32_t count; /* entries */
     uint32_t reciprocal; /* root's constants, where they are needed: on the line of the count */
     uint16_t bytes, nodes, first;
     uint16_t asked; /* blocks that this owner got from the house, up to SHARD_OFTEN */
     uint32_t slabs; /* a hint: how many there are */
     uint32_t list;  /* frame of the first slab with free nodes */
-    uint32_t entry[1 + SHARD_ENTRIES]; /* nodes, in units from base; [0]: 0; [count]: the last one freed */
+    uint32_t entry[1 + SHARD_ENTRIES]; /* nodes, in units from base: [1] to [count]; [0] is 0 */
 } shard_class;
 _Static_assert(sizeof(shard_class) == 128, "part of the segment format");
 
@@ -147,14 +147,22 @@ typedef struct shelf_bin {
 _Static_assert(sizeof(shelf_bin) == 32, "part of the segment format");
 
 /* What is under way: the kind in the low four bits, above them the node or frame, in units from base. */
-enum shard_op { SHARD_IDLE, SHARD_NOTICE, SHARD_SEND, SHARD_SENT, SHARD_INTO, SHARD_FROM, SHARD_COLLECT };
+enum shard_op {
+    SHARD_IDLE,
+    SHARD_NOTICE,
+    SHARD_SEND,
+    SHARD_SENT,
+    SHARD_INTO,
+    SHARD_FROM,
+    SHARD_COLLECT
+};
 
 typedef struct shard {
     acre_cell cell;
     uint8_t unused[60 - sizeof(acre_cell)];
     uint32_t number;
     uint64_t op;
-    uint64_t slot; /* of SHARD_INTO and SHARD_FROM: offset in the segment */
+    uint64_t slot;    /* of SHARD_INTO and SHARD_FROM: offset in the segment */
     uint64_t adopted; /* how often it was taken from a dead thread; a statistic */
     uint64_t shelved; /* units on the shelf; derived */
     /* Derived.  After a change of owners no slab is listed; the new one visits them as it needs nodes. */
@@ -180,7 +188,7 @@ _Static_assert(offsetof(shard, cell.tag) == offsetof(shard_class, count) &&
 typedef struct shard_root {
     uint64_t checksum; /* of the constants: */
     uint32_t classes, largest, flat;
-    uint32_t bins; /* of a shelf; 0: there is none */
+    uint32_t bins;                                  /* of a shelf; 0: there is none */
     uint16_t class_of[SHARD_MOST / SHARD_UNIT + 8]; /* by units: SHARD_CLASS_AT */
     shard_kind kind[SHARD_CLASSES + 1];
     slab_word none;               /* constant; no node of it is ever free */
@@ -385,7 +393,7 @@ void acre__shard_release(acre_heap *h, shard *t);
 void acre__shard_detach(acre_region *r);
 void acre__shard_settle(acre_region *r);
 void acre__shard_inherit(acre_heap *h, uint64_t slot); /* what the dead were doing to it is done */
-shard *acre__shard_new(acre_heap *h); /* in the house; not held */
+shard *acre__shard_new(acre_heap *h);                  /* in the house; not held */
 void acre__shard_set_constants(shard *t, const shard_root *o);
 
 /* ---- the map (shard_map.c) ---- */
@@ -405,7 +413,7 @@ int acre__shard_came_home(acre_heap *h, shard *t, slab *s); /* a node whose word
 void acre__shard_notify(const acre_region *r, const slab *s);
 void acre__shard_begin(const acre_region *r, shard *t); /* it has a new owner */
 size_t acre__shard_drain(acre_heap *h, shard *t); /* in the house: all that is free, back to it */
-void acre__shard_tidy(acre_heap *h, shard *t);   /* some of what somebody who is gone has left, as well */
+void acre__shard_tidy(acre_heap *h, shard *t);    /* and some of what those who are gone left */
 void acre__shard_collect_all(const acre_region *r, shard *t);
 bool acre__slab_sane(const acre_region *r, uint32_t frame, uint32_t owner);
 bool acre__shard_collect(const acre_region *r, shard *t, slab *s);

@@ -99,7 +99,8 @@ int acre__shard_home(acre_heap *h, shard *t, slab *s, uint32_t index)
 int acre__shard_put(acre_heap *h, shard *t, shard_place at, const void *p)
 {
     shard_class *c = &t->class[at.class];
-    uint32_t n = c->count, unit = (uint32_t)((uint64_t)((const char *)p - h->region.base) / SHARD_UNIT);
+    uint64_t at_byte = (uint64_t)((const char *)p - h->region.base);
+    uint32_t n = c->count, unit = (uint32_t)(at_byte / SHARD_UNIT);
     if (n <= SHARD_ENTRIES && c->entry[n] == unit)
         return ACRE_EINVALID;
     if (n >= SHARD_ENTRIES)

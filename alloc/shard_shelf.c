@@ -138,8 +138,7 @@ static bool shelf_entry_sane(const acre_region *r, const shelf_bin *b, uint32_t 
     for (uint32_t i = 0; i < kept; i++)
         if (b->unit[i] == unit && !ACRE_BUG_IS(54))
             return false;
-    return (uint64_t)unit * RB_UNIT < shard_reach(r) &&
-           shelf_bin_of(acre__rb_live(r, p)) == bin;
+    return (uint64_t)unit * RB_UNIT < shard_reach(r) && shelf_bin_of(acre__rb_live(r, p)) == bin;
 }
 
 static void shelf_settle_bin(const acre_region *r, shard *t, shelf_bin *b, uint32_t bin)

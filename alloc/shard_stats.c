@@ -209,7 +209,8 @@ static void tally(shard_tally *t)
     tally_magazines(t);
 }
 
-_Static_assert((int)SHARD_SHARDS <= (int)ACRE_PARTS && (int)SHARD_CLASSES <= (int)ACRE_CLASSES, "there is room");
+_Static_assert((int)SHARD_SHARDS <= (int)ACRE_PARTS && (int)SHARD_CLASSES <= (int)ACRE_CLASSES,
+               "there is room");
 
 int acre__shard_parts(const acre_region *r, acre_part *part)
 {

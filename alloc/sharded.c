@@ -218,7 +218,7 @@ ACRE_INLINE bool shard_push(const acre_region *r, shard *t, const void *p)
         return false;
     uint32_t entry = shard_flat_entry(r, frame);
     shard_class *c = (shard_class *)(void *)((char *)t + map_class_at(entry));
-    uint32_t count = c->count; /* of what is no node, entry 0: the tag of the shard's cell, a large number */
+    uint32_t count = c->count; /* of what is no node: the tag of the shard's cell, a large number */
     if (__builtin_expect(count >= SHARD_ENTRIES, 0))
         return false;
     c->entry[count + 1] = (uint32_t)(at / SHARD_UNIT);
@@ -302,7 +302,7 @@ static bool shard_sized(uint32_t units, uint64_t bytes)
     return units == least || units == least + RB_CRUMB / RB_UNIT;
 }
 
-/* n units could be those of chunk ctz(n) - …, whose bytes are two to the power of something. */
+/* Of all chunks only one, if any, has n units: they are two to the power of something. */
 static bool shard_chunk_at(const shard_root *o, uint64_t at, uint32_t n)
 {
     uint32_t k = (uint32_t)__builtin_ctz(n | 1u << 31) - SHARD_CHUNK_LOG;
