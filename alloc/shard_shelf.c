@@ -14,7 +14,8 @@
  *
  * Killed in the middle: putting is done with the count.  Taking moves the last entry into the place
  * that gets free: killed between, it stands there twice, or with the size of the one that went; that is
- * mended when the shard is claimed, and the one taken is the block that its killed user had in hand.
+ * mended when the shard is claimed, and the one taken is the block that its killed user had in hand.  Emptying is
+ * in the journal: it is undone before the shard is claimed (shard_thread.c).
  */
 #include "alloc/shard_heap.h"
 

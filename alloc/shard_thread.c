@@ -51,6 +51,14 @@ static void shard_adopt(acre_heap *h, shard *t)
     acre__order();
 }
 
+/* Who died in the house may have noted words of this shard (shard_shelf.c): they are as they were before it
+ * changes hands.  Waits for whoever is in the house. */
+static void shard_undo(acre_heap *h)
+{
+    if (*h->pending != 0 && !ACRE_BUG_IS(64) && acre__heap_enter(h) == 0)
+        acre__heap_leave(h);
+}
+
 /* Killed in adopting: the cell is orphaned again, and all of it is done once more. */
 shard *acre__shard_claim(acre_heap *h, uint32_t number)
 {
@@ -61,6 +69,8 @@ shard *acre__shard_claim(acre_heap *h, uint32_t number)
     int e = acre__cell_trylock(s, &t->cell);
     if (e && e != EOWNERDEAD)
         return NULL;
+    if (e)
+        shard_undo(h);
     shard_adopt(h, t);
     if (e)
         acre__cell_consistent(s, &t->cell);

@@ -365,6 +365,39 @@ ACRE_TEST(sharded_shelf, what_the_dead_left_is_mended)
     ACRE_CHECK_EQUAL(used_blocks(h), 1); /* what the dead one had in hand */
 }
 
+/* Where who empties a shelf is killed in front of the commit. */
+static void *die_emptying(void *arg)
+{
+    acre_heap *h = arg;
+    void *p[3];
+    for (int i = 0; i < 3; i++)
+        p[i] = acre_alloc(h, 5000);
+    for (int i = 0; i < 3; i++)
+        ACRE_CHECK_EQUAL(acre_free(h, p[i]), 0);
+    shelf_bin *b = &shelf_of(&h->region, shard_leased(h))[shelf_bin_of(shelf_units(5000))];
+    ACRE_CHECK_EQUAL(acre__heap_enter(h), 0);
+    acre_note(&h->region, b, *(uint32_t *)(void *)b, 1);
+    b->count--;
+    acre__shard_release_direct(&h->region, p[2], acre__rb_live(&h->region, p[2]));
+    return NULL;
+}
+
+/* Its shard is taken over first, and its call undone only when somebody needs the house. */
+ACRE_TEST(sharded_shelf, what_was_being_emptied_is_undone_before_it_changes_hands)
+{
+    acre_heap *h = sharded_heap();
+    in_thread(die_emptying, h);
+    for (int i = 0; i < 3; i++)
+        ACRE_CHECK((node[i] = acre_alloc(h, 5000)));
+    ACRE_CHECK(node[0] != node[1] && node[1] != node[2] && node[0] != node[2]);
+    node[3] = acre_alloc(h, 200000);
+    ACRE_CHECK_EQUAL(used_blocks(h), 4);
+    test_sound(h);
+    for (int i = 0; i < 4; i++)
+        ACRE_CHECK_EQUAL(acre_free(h, node[i]), 0);
+    ACRE_CHECK(acre_heap_all_free(h));
+}
+
 /* ---- records ---- */
 
 /* The first ones stand alone: from here on they are in slabs. */
