@@ -2,6 +2,7 @@
 /* Replaying: the image says what the trace said, the engine notices what is wrong, and results are
  * whole or absent. */
 #include "tests/acre_test.h"
+#include "tests/support_script.h"
 
 #include "bench/cell.h"
 #include "bench/contender.h"
@@ -26,50 +27,6 @@
 #include <unistd.h>
 
 /* ---- Images by hand ------------------------------------------------------------------------ */
-
-typedef struct script {
-    acre_image_builder *b;
-    uint64_t born;
-} script;
-
-static script script_begin(void)
-{
-    script s = {acre_image_builder_create(), 0};
-    ACRE_CHECK(s.b != NULL);
-    return s;
-}
-
-static uint64_t script_do(script *s, int kind, uint64_t old, uint64_t size)
-{
-    acre_trace_op op = {.kind = (uint8_t)kind, .old = old, .size = size, .serial = ++s->born};
-    op.align_log2 = kind == ACRE_TRACE_ALIGNED ? 8 : 0;
-    ACRE_CHECK_EQUAL(acre_image_builder_add(s->b, &op), 0);
-    return s->born;
-}
-
-static uint64_t script_malloc(script *s, uint64_t size)
-{
-    return script_do(s, ACRE_TRACE_MALLOC, 0, size);
-}
-
-static int script_try_free(script *s, uint64_t serial)
-{
-    acre_trace_op op = {.kind = ACRE_TRACE_FREE, .serial = serial};
-    return acre_image_builder_add(s->b, &op);
-}
-
-static void script_free(script *s, uint64_t serial)
-{
-    ACRE_CHECK_EQUAL(script_try_free(s, serial), 0);
-}
-
-static acre_image script_end(script *s)
-{
-    acre_image m;
-    ACRE_CHECK_EQUAL(acre_image_builder_finish(s->b, 0, &m), 0);
-    acre_image_builder_destroy(s->b);
-    return m;
-}
 
 /* `n` operations of all kinds with about `live` objects at once. */
 static acre_image image_random(uint64_t seed, size_t n, size_t live)
@@ -157,9 +114,9 @@ ACRE_TEST(image, contradictions_are_refused)
     uint64_t a = script_malloc(&s, 8);
     acre_trace_op again = {.kind = ACRE_TRACE_MALLOC, .size = 8, .serial = a};
     ACRE_CHECK_EQUAL(acre_image_builder_add(s.b, &again), EINVAL);
-    ACRE_CHECK_EQUAL(script_try_free(&s, 99), EINVAL);
+    ACRE_CHECK_EQUAL(script_try_free(&s, 99, 0), EINVAL);
     script_free(&s, a);
-    ACRE_CHECK_EQUAL(script_try_free(&s, a), EINVAL);
+    ACRE_CHECK_EQUAL(script_try_free(&s, a, 0), EINVAL);
     acre_image_builder_destroy(s.b);
 }
 

@@ -3,6 +3,7 @@
  * allocates another frees, nobody waits for ever, and whoever dies is told. */
 #include "tests/acre_test.h"
 #include "tests/support_tool.h"
+#include "tests/support_script.h"
 
 #include "bench/image.h"
 #include "bench/procs_internal.h"
@@ -25,46 +26,6 @@
 
 /* ---- Traces by hand -------------------------------------------------------------------------- */
 
-typedef struct script {
-    acre_image_builder *b;
-    uint64_t born;
-} script;
-
-static script script_begin(void)
-{
-    script s = {acre_image_builder_create(), 0};
-    ACRE_CHECK(s.b != NULL);
-    return s;
-}
-
-static uint64_t script_do(script *s, int kind, uint64_t old, uint64_t size, uint32_t tid)
-{
-    acre_trace_op op = {
-        .kind = (uint8_t)kind, .old = old, .size = size, .serial = ++s->born, .tid = tid};
-    op.align_log2 = kind == ACRE_TRACE_ALIGNED ? 8 : 0;
-    ACRE_CHECK_EQUAL(acre_image_builder_add(s->b, &op), 0);
-    return s->born;
-}
-
-static uint64_t script_malloc(script *s, uint64_t size, uint32_t tid)
-{
-    return script_do(s, ACRE_TRACE_MALLOC, 0, size, tid);
-}
-
-static void script_free(script *s, uint64_t serial, uint32_t tid)
-{
-    acre_trace_op op = {.kind = ACRE_TRACE_FREE, .serial = serial, .tid = tid};
-    ACRE_CHECK_EQUAL(acre_image_builder_add(s->b, &op), 0);
-}
-
-static acre_image script_end(script *s)
-{
-    acre_image m;
-    ACRE_CHECK_EQUAL(acre_image_builder_finish(s->b, 0, &m), 0);
-    acre_image_builder_destroy(s->b);
-    return m;
-}
-
 /* `n` operations of all kinds by random ones of `threads` threads. */
 static acre_image image_random(uint64_t seed, size_t n, size_t live, uint32_t threads)
 {
@@ -78,17 +39,17 @@ static acre_image image_random(uint64_t seed, size_t n, size_t live, uint32_t th
         size_t at = count ? (size_t)((x >> 8) % count) : 0;
         unsigned what = (x >> 4) & 15;
         if (count && (count == 2 * live || what < 7)) {
-            script_free(&s, serial[at], tid);
+            script_free_by(&s, serial[at], tid);
             serial[at] = serial[--count];
         } else if (count && what == 7) {
-            serial[at] = script_do(&s, ACRE_TRACE_REALLOC, serial[at], size, tid);
+            serial[at] = script_do_by(&s, ACRE_TRACE_REALLOC, serial[at], size, tid);
         } else if (what == 8 && i % 3 == 0) {
-            script_free(&s, 0, tid);
+            script_free_by(&s, 0, tid);
         } else {
             int kind = what == 8   ? ACRE_TRACE_CALLOC
                        : what == 9 ? ACRE_TRACE_ALIGNED
                                    : ACRE_TRACE_MALLOC;
-            serial[count++] = script_do(&s, kind, 0, size, tid);
+            serial[count++] = script_do_by(&s, kind, 0, size, tid);
         }
     }
     free(serial);
@@ -100,11 +61,11 @@ static acre_image image_random(uint64_t seed, size_t n, size_t live, uint32_t th
 ACRE_TEST(together_image, threads_are_numbered_as_they_come)
 {
     script s = script_begin();
-    uint64_t a = script_malloc(&s, 10, 7);
-    script_malloc(&s, 20, UINT32_MAX);
-    script_free(&s, a, UINT32_MAX);
-    script_malloc(&s, 30, 0);
-    script_malloc(&s, 40, 7);
+    uint64_t a = script_malloc_by(&s, 10, 7);
+    script_malloc_by(&s, 20, UINT32_MAX);
+    script_free_by(&s, a, UINT32_MAX);
+    script_malloc_by(&s, 30, 0);
+    script_malloc_by(&s, 40, 7);
     acre_image m = script_end(&s);
     static const uint16_t want[] = {0, 1, 1, 2, 0};
     ACRE_CHECK_EQUAL(m.h->n_threads, 3);
@@ -115,7 +76,7 @@ ACRE_TEST(together_image, threads_are_numbered_as_they_come)
 ACRE_TEST(together_image, one_thread_is_not_told)
 {
     script s = script_begin();
-    script_malloc(&s, 10, 77);
+    script_malloc_by(&s, 10, 77);
     acre_image m = script_end(&s);
     ACRE_CHECK(m.threads == NULL && m.h->n_threads == 1);
     acre_image_unmap(&m);
@@ -127,7 +88,7 @@ ACRE_TEST(together_image, too_many_threads_are_shared_out_all_the_same)
     enum { THREADS = 70000 };
     script s = script_begin();
     for (uint32_t i = 0; i < THREADS; i++)
-        script_malloc(&s, 10, i * 61681u);
+        script_malloc_by(&s, 10, i * 61681u);
     acre_image m = script_end(&s);
     static acre_shares p;
     ACRE_CHECK_EQUAL(m.h->n_threads, 65536);
@@ -184,11 +145,11 @@ static acre_shares shares_of(const acre_image *m, uint32_t workers, enum acre_sh
 ACRE_TEST(together_parts, blocks_that_another_ends_are_handed_over)
 {
     script s = script_begin();
-    uint64_t a = script_malloc(&s, 16, 0), b = script_malloc(&s, 32, 1), c;
-    script_free(&s, a, 1);
-    c = script_malloc(&s, 48, 1);
-    script_free(&s, b, 0);
-    script_free(&s, c, 1);
+    uint64_t a = script_malloc_by(&s, 16, 0), b = script_malloc_by(&s, 32, 1), c;
+    script_free_by(&s, a, 1);
+    c = script_malloc_by(&s, 48, 1);
+    script_free_by(&s, b, 0);
+    script_free_by(&s, c, 1);
     acre_image m = script_end(&s);
     acre_shares p = shares_of(&m, 2, ACRE_SHARES_THREADS, 0);
     const acre_image_op *x = p.ops + p.part[0].begin, *y = p.ops + p.part[1].begin;
@@ -208,8 +169,8 @@ ACRE_TEST(together_parts, blocks_that_another_ends_are_handed_over)
 ACRE_TEST(together_parts, a_realloc_takes_and_gives)
 {
     script s = script_begin();
-    uint64_t a = script_malloc(&s, 16, 0), b = script_do(&s, ACRE_TRACE_REALLOC, a, 64, 1);
-    script_free(&s, b, 0);
+    uint64_t a = script_malloc_by(&s, 16, 0), b = script_do_by(&s, ACRE_TRACE_REALLOC, a, 64, 1);
+    script_free_by(&s, b, 0);
     acre_image m = script_end(&s);
     acre_shares p = shares_of(&m, 2, ACRE_SHARES_THREADS, 0);
     const acre_image_op *x = p.ops + p.part[0].begin, *y = p.ops + p.part[1].begin;
@@ -327,8 +288,8 @@ ACRE_TEST(together_parts, literal_sizes_are_kept)
     uint64_t seed = acre_test_seed(), literals = 0;
     script s = script_begin();
     for (uint32_t i = 0; i < SIZES; i++) {
-        uint64_t a = script_malloc(&s, 16, i % 3);
-        script_free(&s, script_do(&s, ACRE_TRACE_REALLOC, a, 100 + i, i % 2), i % 3);
+        uint64_t a = script_malloc_by(&s, 16, i % 3);
+        script_free_by(&s, script_do_by(&s, ACRE_TRACE_REALLOC, a, 100 + i, i % 2), i % 3);
     }
     acre_image m = script_end(&s);
     acre_shares p = shares_of(&m, 3, ACRE_SHARES_THREADS, 0);
@@ -521,8 +482,8 @@ ACRE_TEST(together, no_lead_stops_anybody)
 ACRE_TEST(together, idle_workers)
 {
     script s = script_begin();
-    uint64_t a = script_malloc(&s, 24, 0);
-    script_free(&s, a, 0);
+    uint64_t a = script_malloc_by(&s, 24, 0);
+    script_free_by(&s, a, 0);
     acre_image m = script_end(&s);
     for (uint64_t lead = 0; lead < 2; lead++)
         play_is_right("tlsf", &m, 4, 1, (acre_together_plan){.warm = 3, .lead = lead});
