@@ -120,3 +120,16 @@ size_t test_pick(enum test_order order, size_t i, size_t n)
         return i % 2 ? n - 1 - i / 2 : i / 2;
     return order == TEST_DIRECT ? i : n - 1 - i;
 }
+
+acre_segment *test_segment_in(enum acre_source source, acre_segment_options o)
+{
+    acre_segment *s = NULL;
+    char path[128];
+    const char *name = test_name();
+    snprintf(path, sizeof path, "/tmp/acre-%s", name);
+    name = source == ACRE_FILE ? path : name;
+    ACRE_CHECK_EQUAL(acre_segment_create(&s, source, name, &o), 0);
+    if (source == ACRE_SHM || source == ACRE_FILE)
+        ACRE_CHECK_EQUAL(acre_segment_remove(source, name), 0);
+    return s;
+}

@@ -47,6 +47,9 @@ void test_plain_set(const char *algorithm);
 /* Freed blocks are the algorithm's again: none is in the quarantine. */
 void test_settle(acre_heap *h);
 
+/* A segment in that source; where it has a name, the name is gone already. */
+acre_segment *test_segment_in(enum acre_source source, acre_segment_options o);
+
 /* Skip algorithms with any of these flags. */
 void test_skip_flags(const acre_algorithm *a, uint32_t flags);
 /* Skip algorithms without this optional method. */

@@ -29,19 +29,6 @@ enum { PAGE = 4096, MIB = 1 << 20, HUGE = 2 << 20, SIZE = 8 << 20 };
 static const enum acre_source sources[] = {ACRE_SHM, ACRE_FILE, ACRE_MEMFD, ACRE_ANON, ACRE_HEAP};
 enum { SOURCES = sizeof sources / sizeof *sources };
 
-static acre_segment *pages_segment(enum acre_source source, acre_segment_options o)
-{
-    acre_segment *s = NULL;
-    char path[128];
-    const char *name = test_name();
-    snprintf(path, sizeof path, "/tmp/acre-%s", name);
-    name = source == ACRE_FILE ? path : name;
-    ACRE_CHECK_EQUAL(acre_segment_create(&s, source, name, &o), 0);
-    if (source == ACRE_SHM || source == ACRE_FILE)
-        ACRE_CHECK_EQUAL(acre_segment_remove(source, name), 0);
-    return s;
-}
-
 /* Pages of [at, at + bytes) that this process could use without waiting: mapped, not only there. */
 static size_t pages_mapped(const acre_segment *s, size_t at, size_t bytes)
 {
@@ -64,7 +51,7 @@ ACRE_TEST(pages, large_mappings_begin_at_a_huge_page)
 {
     for (int i = 0; i < SOURCES; i++) {
         acre_segment *s =
-            pages_segment(sources[i], (acre_segment_options){.size = 64 << 10, .capacity = HUGE});
+            test_segment_in(sources[i], (acre_segment_options){.size = 64 << 10, .capacity = HUGE});
         ACRE_CHECK_EQUAL((uintptr_t)acre_segment_base(s) % HUGE, 0);
         acre_segment_close(s);
     }
@@ -84,7 +71,7 @@ ACRE_TEST(pages, alignment_keeps_no_address_space)
 {
     size_t before = address_space();
     for (int i = 0; i < 50; i++) {
-        acre_segment *s = pages_segment(ACRE_HEAP, (acre_segment_options){.size = HUGE + 12345});
+        acre_segment *s = test_segment_in(ACRE_HEAP, (acre_segment_options){.size = HUGE + 12345});
         acre_segment_close(s);
     }
     ACRE_CHECK(address_space() < before + 10 * HUGE, "%zu", address_space() - before);
@@ -120,7 +107,7 @@ ACRE_TEST(pages, advised_memory_has_huge_pages)
     if (!f || !fgets(mode, sizeof mode, f) || strstr(mode, "[never]"))
         acre_test_skip("no transparent huge pages");
     fclose(f);
-    acre_segment *s = pages_segment(
+    acre_segment *s = test_segment_in(
         ACRE_HEAP, (acre_segment_options){.size = SIZE, .huge_pages = ACRE_HUGE_ADVISED});
     ACRE_CHECK_EQUAL(acre_segment_populate(s, 0, SIZE), 0);
     size_t huge = number_in("/proc/self/smaps", acre_segment_base(s), "AnonHugePages:") << 10;
@@ -202,7 +189,7 @@ static void populate_all(acre_segment *s)
 ACRE_TEST(pages, populated_memory_is_there)
 {
     for (int i = 0; i < SOURCES; i++) {
-        acre_segment *s = pages_segment(sources[i], (acre_segment_options){.size = SIZE});
+        acre_segment *s = test_segment_in(sources[i], (acre_segment_options){.size = SIZE});
         populate_all(s);
         acre_segment_close(s);
     }
@@ -210,7 +197,7 @@ ACRE_TEST(pages, populated_memory_is_there)
 
 ACRE_TEST(pages, populating_reserves_what_was_purged)
 {
-    acre_segment *s = pages_segment(ACRE_MEMFD, (acre_segment_options){.size = SIZE});
+    acre_segment *s = test_segment_in(ACRE_MEMFD, (acre_segment_options){.size = SIZE});
     struct stat full, less, again;
     size_t given;
     fstat(acre_segment_fd(s), &full);
@@ -227,7 +214,7 @@ ACRE_TEST(pages, populating_reserves_what_was_purged)
 ACRE_TEST(pages, impossible_ranges_are_refused)
 {
     acre_segment *s =
-        pages_segment(ACRE_MEMFD, (acre_segment_options){.size = MIB, .capacity = SIZE});
+        test_segment_in(ACRE_MEMFD, (acre_segment_options){.size = MIB, .capacity = SIZE});
     acre_segment *view;
     acre_segment_options look = {.fd = acre_segment_fd(s), .read_only = true};
     ACRE_CHECK_EQUAL(acre_segment_populate(s, 0, MIB + 1), EINVAL);
@@ -277,7 +264,7 @@ static void populate_by_touching(void *arg)
     (void)arg;
     forbid_populating();
     for (int i = 0; i < SOURCES; i++)
-        populate_all(pages_segment(sources[i], (acre_segment_options){.size = SIZE}));
+        populate_all(test_segment_in(sources[i], (acre_segment_options){.size = SIZE}));
 }
 
 /* The same in a child that may find something not permitted. */

@@ -37,16 +37,8 @@ enum {
 
 static acre_segment *purge_segment(const acre_algorithm *a, enum acre_source source, size_t size)
 {
-    acre_segment *s = NULL;
-    acre_segment_options o = {.size = size, .algorithm = a, .heap = test_options};
-    char path[128];
-    const char *name = test_name();
-    snprintf(path, sizeof path, "/tmp/acre-%s", name);
-    name = source == ACRE_FILE ? path : name;
-    ACRE_CHECK_EQUAL(acre_segment_create(&s, source, name, &o), 0);
-    if (source == ACRE_SHM || source == ACRE_FILE)
-        ACRE_CHECK_EQUAL(acre_segment_remove(source, name), 0);
-    return s;
+    return test_segment_in(
+        source, (acre_segment_options){.size = size, .algorithm = a, .heap = test_options});
 }
 
 /* Bytes that the system has spent on it. */
