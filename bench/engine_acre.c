@@ -19,7 +19,7 @@ static int house_open(void **heap, const char *name, const char *options, void *
                       size_t bytes)
 {
     char spec[2 * ACRE_SPEC_MAX];
-    acre_segment_options o = {.size = bytes, .buffer = memory};
+    acre_segment_options o = {.size = bytes, .buffer = memory, .index = ACRE_INDEX_NONE};
     if ((size_t)snprintf(spec, sizeof spec, "%s%s%s", name, *options ? ":" : "", options) >=
         sizeof spec)
         return EINVAL;

@@ -24,7 +24,7 @@ static void heap_take(procs_heap *h, acre_segment *s)
 static int heap_make_house(procs_heap *h, const acre_contender *c)
 {
     acre_segment *s;
-    acre_segment_options o = {.size = h->bytes};
+    acre_segment_options o = {.size = h->bytes, .index = ACRE_INDEX_NONE};
     int e = acre_spec_parse(c->spec, &o.algorithm, &o.heap);
     if (!e)
         e = acre_segment_create(&s, ACRE_MEMFD, NULL, &o);

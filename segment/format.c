@@ -38,7 +38,8 @@ static void format_uuid(uint8_t *uuid)
     uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
 }
 
-int acre__format_write(segment_header *h, const acre_algorithm *a, size_t size, size_t capacity)
+int acre__format_write(segment_header *h, const acre_algorithm *a, uint64_t heap, size_t size,
+                       size_t capacity)
 {
     *h = (segment_header){
         .magic = SEGMENT_MAGIC,
@@ -47,7 +48,7 @@ int acre__format_write(segment_header *h, const acre_algorithm *a, size_t size, 
         .layout_hash = format_layout_hash(),
         .algorithm_version = a->layout_version,
         .capacity = capacity,
-        .heap = SEGMENT_HEADER,
+        .heap = heap,
         .size = size,
         .state = SEGMENT_READY,
         .boot = acre__boot_id(),
@@ -92,7 +93,8 @@ static int format_check_algorithm(const segment_header *h, const acre_algorithm 
 
 static int format_check_sizes(const segment_header *h)
 {
-    bool sane = h->heap == SEGMENT_HEADER && h->size >= SEGMENT_HEADER && h->size <= h->capacity;
+    bool heap = h->heap == SEGMENT_HEADER || h->heap == SEGMENT_HEADER + SEGMENT_DIRECTORY;
+    bool sane = heap && h->size >= h->heap && h->size <= h->capacity;
     if (!sane)
         return ACRE_ECORRUPT;
     return h->state == SEGMENT_READY ? 0 : ACRE_ECORRUPT;

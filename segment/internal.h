@@ -25,9 +25,23 @@ static inline segment_header *segment_header_of(const acre_segment *s)
     return (segment_header *)s->base;
 }
 
-/* format.c: fill the header of a segment of `size` bytes that nobody else sees yet; check a copy of
- * a header. */
-int acre__format_write(segment_header *h, const acre_algorithm *a, size_t size, size_t capacity);
+/* Bytes in front of the heap's control. */
+static inline size_t segment_front(uint32_t index)
+{
+    return SEGMENT_HEADER + (index == ACRE_INDEX_NONE ? 0 : SEGMENT_DIRECTORY);
+}
+
+/* NULL: it has none (ACRE_INDEX_NONE). */
+static inline segment_directory *segment_directory_of(const acre_segment *s)
+{
+    bool none = (char *)s->heap.control == s->base + SEGMENT_HEADER;
+    return none ? NULL : (segment_directory *)(void *)(s->base + SEGMENT_HEADER);
+}
+
+/* format.c: fill the header of a segment of `size` bytes, with its heap's control at `heap`, that nobody
+ * else sees yet; check a copy of a header. */
+int acre__format_write(segment_header *h, const acre_algorithm *a, uint64_t heap, size_t size,
+                       size_t capacity);
 int acre__format_check(const segment_header *copy, bool read_only, const acre_algorithm **a);
 
 /* source.c: files and mappings of each kind of source. */

@@ -10,7 +10,7 @@
 
 enum { SEGMENT_HUGE = 2 << 20 }; /* bytes of a huge page */
 
-enum { SEGMENT_FORMAT = 1, SEGMENT_HEADER = 256, SEGMENT_CONSTANT = 104 };
+enum { SEGMENT_FORMAT = 2, SEGMENT_HEADER = 256, SEGMENT_DIRECTORY = 512, SEGMENT_CONSTANT = 104 };
 
 /* Other values than READY are never seen by others: a segment appears when it is whole. */
 enum segment_state { SEGMENT_INITIALISING = 0, SEGMENT_READY = 1 };
@@ -27,7 +27,7 @@ typedef struct segment_header {
     uint32_t algorithm_version; /* of its layout */
     char algorithm[32];         /* name, zero padded */
     uint64_t capacity;          /* bytes it may grow to */
-    uint64_t heap;              /* offset of the heap's control */
+    uint64_t heap;              /* offset of the heap's control: SEGMENT_HEADER, or behind a directory */
     uint8_t uuid[16];           /* random, version 4 */
     uint64_t checksum;          /* of the bytes before it */
     uint64_t reserved1[2];
@@ -40,6 +40,16 @@ typedef struct segment_header {
     uint64_t reserved3[12];
 } segment_header;
 
+/* Behind the header, unless the segment was made with ACRE_INDEX_NONE: what is known by name, and what
+ * other services keep one of.  All zero is an empty one. */
+typedef struct segment_directory {
+    uint64_t names[48]; /* lock, index, work in progress: names.h */
+    uint64_t tx[4];     /* transactions */
+    uint64_t shared[4]; /* holders of shared objects */
+    uint64_t hold[8];   /* the barrier of snapshots */
+} segment_directory;
+
+_Static_assert(sizeof(segment_directory) == SEGMENT_DIRECTORY, "segment format");
 _Static_assert(sizeof(segment_header) == SEGMENT_HEADER, "segment format");
 _Static_assert(offsetof(segment_header, algorithm) == 40, "segment format");
 _Static_assert(offsetof(segment_header, capacity) == 72, "segment format");

@@ -165,6 +165,6 @@ void acre_segment_info_get(const acre_segment *s, acre_segment_info *info)
 size_t acre_segment_min_size(const acre_algorithm *a, const acre_heap_options *o)
 {
     static const acre_heap_options defaults;
-    return SEGMENT_HEADER + acre__heap_overhead(a, o ? o : &defaults) +
+    return segment_front(ACRE_INDEX_HASH) + acre__heap_overhead(a, o ? o : &defaults) +
            ((a->min_size + 63) & ~(uint64_t)63);
 }

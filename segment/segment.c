@@ -60,7 +60,8 @@ static int segment_give_back(enum acre_source source)
     return source == ACRE_HEAP ? MADV_DONTNEED : MADV_REMOVE;
 }
 
-static void segment_attach(acre_segment *s, const acre_algorithm *a, uint64_t capacity)
+static void segment_attach(acre_segment *s, const acre_algorithm *a, uint64_t heap,
+                           uint64_t capacity)
 {
     segment_header *h = segment_header_of(s);
     s->capacity = capacity;
@@ -71,7 +72,7 @@ static void segment_attach(acre_segment *s, const acre_algorithm *a, uint64_t ca
     s->heap.give_back = segment_give_back(s->source);
     s->heap.fd = s->fd;
     s->heap.page = s->page;
-    acre__heap_attach(&s->heap, s->base + SEGMENT_HEADER, a, s->read_only);
+    acre__heap_attach(&s->heap, s->base + heap, a, s->read_only);
 }
 
 /* ---- creating ---- */
@@ -87,13 +88,13 @@ static int segment_sizes(enum acre_source source, const acre_segment_options *o,
     *capacity = source == ACRE_BUFFER || o->capacity < *size
                     ? *size
                     : segment_page_round(o, o->capacity);
-    return *size < SEGMENT_HEADER ? ACRE_ETOOSMALL : 0;
+    return *size < segment_front(o->index) ? ACRE_ETOOSMALL : 0;
 }
 
 /* Found out before anything is reserved or mapped. */
 static int segment_check_reach(const acre_segment_options *o, size_t capacity)
 {
-    size_t front = SEGMENT_HEADER + acre__heap_overhead(o->algorithm, &o->heap);
+    size_t front = segment_front(o->index) + acre__heap_overhead(o->algorithm, &o->heap);
     uint64_t reach = o->algorithm->reach;
     return reach && capacity > front && capacity - front > reach ? ACRE_ETOOBIG : 0;
 }
@@ -102,14 +103,13 @@ static int segment_fill(acre_segment *s, const acre_segment_options *o, size_t s
                         size_t capacity)
 {
     const acre_algorithm *a = o->algorithm;
-    size_t front = SEGMENT_HEADER + acre__heap_overhead(a, &o->heap);
+    size_t heap = segment_front(o->index), front = heap + acre__heap_overhead(a, &o->heap);
     memset(s->base, 0, size < front ? size : front); /* a caller's buffer may hold anything */
-    int e = acre__heap_format(s->base + SEGMENT_HEADER, size - SEGMENT_HEADER,
-                              capacity - SEGMENT_HEADER, a, &o->heap);
+    int e = acre__heap_format(s->base + heap, size - heap, capacity - heap, a, &o->heap);
     if (!e)
-        e = acre__format_write(segment_header_of(s), a, size, capacity);
+        e = acre__format_write(segment_header_of(s), a, heap, size, capacity);
     if (!e)
-        segment_attach(s, a, capacity);
+        segment_attach(s, a, heap, capacity);
     return e;
 }
 
@@ -173,7 +173,7 @@ int acre_segment_create(acre_segment **out, enum acre_source source, const char 
     acre_segment_options o = options ? *options : segment_defaults;
     if (!o.algorithm)
         o.algorithm = acre_algorithm_find("rbtree_best_fit");
-    if (source > ACRE_BUFFER || acre_heap_options_check(o.algorithm, &o.heap) != 0)
+    if (source > ACRE_BUFFER || o.index > ACRE_INDEX_NONE || acre_heap_options_check(o.algorithm, &o.heap) != 0)
         return EINVAL;
     if (o.huge_pages > ACRE_HUGE_RESERVED ||
         (o.huge_pages == ACRE_HUGE_RESERVED && source != ACRE_MEMFD))
@@ -211,7 +211,7 @@ static int segment_adopt(acre_segment *s, const segment_header *copy, const acre
     int e = acre__heap_validate(s->base + copy->heap, copy->size - copy->heap, a);
     if (e)
         return e;
-    segment_attach(s, a, copy->capacity);
+    segment_attach(s, a, copy->heap, copy->capacity);
     if (!s->read_only)
         acre__boot_check(s);
     return 0;

@@ -57,7 +57,7 @@ static segment_header *header_of(sample *v)
 
 static acre__heap_control *control_of(sample *v)
 {
-    return (acre__heap_control *)(v->image + SEGMENT_HEADER);
+    return (acre__heap_control *)(v->image + header_of(v)->heap);
 }
 
 /* The checksum of the constant part, as documented: FNV-1a. */
@@ -323,9 +323,9 @@ static bool meet(void *memory, bool read_only)
 }
 
 /* The lock word is left alone: one that names a live thread means waiting for it. */
-static bool is_lock(size_t byte)
+static bool is_lock(sample *v, size_t byte)
 {
-    return byte - SEGMENT_HEADER < 4;
+    return byte - header_of(v)->heap < 4;
 }
 
 /* Only a lock-free heap can be met with any bits in its lock. */
@@ -337,7 +337,7 @@ static void every_single_flip_is_survived(const acre_algorithm *a)
     size_t sound = 0, step = acre_test_rounds(20) == 1 ? 13 : 1;
     acre_test_limit(200);
     for (size_t i = 0; i < SIZE; i += step)
-        for (int bit = 0; bit < 8 && !is_lock(i); bit++) {
+        for (int bit = 0; bit < 8 && !is_lock(&v, i); bit++) {
             memcpy(memory, v.image, SIZE);
             memory[i] ^= (unsigned char)(1 << bit);
             if (i < SEGMENT_CONSTANT)
@@ -357,7 +357,9 @@ static void random_flips_are_survived(const acre_algorithm *a)
     for (size_t n = 0; n < acre_test_rounds(8000); n++) {
         memcpy(memory, v.image, SIZE);
         for (uint64_t flips = 1 + acre_test_below(&seed, 12); flips--; ) {
-            size_t i = SEGMENT_HEADER + 4 + acre_test_below(&seed, n % 2 ? 600 : SIZE - 300);
+            size_t i = SEGMENT_HEADER + acre_test_below(&seed, n % 2 ? 1200 : SIZE - 300);
+            if (is_lock(&v, i))
+                continue;
             memory[i] = (unsigned char)(acre_test_below(&seed, 2) ? acre_test_random(&seed)
                                                                   : memory[i] ^ 1u << i % 8);
         }

@@ -172,7 +172,7 @@ ACRE_TEST(segment, facts_are_told)
     ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_MEMFD, NULL, &o), 0);
     ACRE_CHECK_EQUAL(acre_segment_create(&other, ACRE_MEMFD, NULL, &o), 0);
     acre_segment_info_get(s, &i);
-    ACRE_CHECK(!strcmp(i.algorithm, "simple_seq_fit") && i.format_version == 1);
+    ACRE_CHECK(!strcmp(i.algorithm, "simple_seq_fit") && i.format_version == 2);
     ACRE_CHECK(i.size == SIZE && i.capacity == BIG && i.region % 64 == 0 && i.region < 4096);
     ACRE_CHECK(i.heap.lock == ACRE_LOCK_NONE && i.heap.journal == ACRE_JOURNAL_OFF);
     uint8_t uuid[16];

@@ -52,6 +52,14 @@ enum acre_huge_pages {
                              (/proc/sys/vm/nr_hugepages); sizes are rounded up to them */
 };
 
+/* How objects are found by name (acre/object.h). */
+enum acre_index {
+    ACRE_INDEX_HASH = 0, /* without a lock, in constant time */
+    ACRE_INDEX_ORDERED,  /* without a lock, in the order of names */
+    ACRE_INDEX_FLAT,     /* in the order of names, one array: 8 bytes an object, slow to change */
+    ACRE_INDEX_NONE      /* no names, no transactions, no shared objects: a heap and a root; 512 bytes less */
+};
+
 /* All zero = the defaults. */
 typedef struct acre_segment_options {
     size_t size;       /* create: bytes, header included; files are rounded up to pages */
@@ -64,6 +72,7 @@ typedef struct acre_segment_options {
     int fd;            /* open ACRE_MEMFD: its descriptor (duplicated, stays the caller's) */
     void *buffer;      /* ACRE_BUFFER: the memory */
     uint32_t huge_pages; /* enum acre_huge_pages */
+    uint32_t index;      /* create: enum acre_index */
 } acre_segment_options;
 
 /* Create; EEXIST if the name is taken.  options->size is required.
@@ -135,7 +144,7 @@ typedef struct acre_segment_info {
 } acre_segment_info;
 ACRE_API void acre_segment_info_get(const acre_segment *s, acre_segment_info *info);
 
-/* Smallest size that acre_segment_create() accepts for this algorithm and these options. */
+/* Smallest size that acre_segment_create() accepts for this algorithm and these options, names included. */
 ACRE_API size_t acre_segment_min_size(const acre_algorithm *a, const acre_heap_options *o);
 
 #ifdef __cplusplus
