@@ -79,12 +79,39 @@ void *acre_alloc_aligned(acre_heap *h, size_t size, size_t align)
     return alloc_one(h, size + !size, align);
 }
 
+/* ---- zeroed ---- */
+
+enum { ALLOC_FRESH = 1 << 16 }; /* bytes above which it pays to take the lock for it; on no thread's shelf */
+
+/* The system's memory is zero where nobody was yet.  A caller's buffer may hold anything. */
+static bool alloc_knows_zero(const acre_heap *h, size_t bytes)
+{
+    return bytes > ALLOC_FRESH && bytes <= ACRE_SIZE_MAX && h->inner->untouched && h->give_back &&
+           !h->control->zeroed;
+}
+
+/* Looking where nobody was is one thing with the allocation: others could be there in between. */
+static void *alloc_fresh(acre_heap *h, size_t bytes)
+{
+    if (acre__heap_enter(h) != 0)
+        return NULL;
+    const char *clean = h->region.base + h->inner->untouched(&h->region);
+    char *p = h->alloc(&h->region, bytes, ACRE_ALIGN_MIN);
+    acre__heap_leave(h);
+    if (p && p < clean)
+        memset(p, 0, bytes < (size_t)(clean - p) ? bytes : (size_t)(clean - p));
+    return p;
+}
+
 void *acre_calloc(acre_heap *h, size_t n, size_t size)
 {
     size_t bytes;
     if (__builtin_mul_overflow(n, size, &bytes))
         return NULL;
-    void *p = acre_alloc(h, bytes);
+    void *p = alloc_knows_zero(h, bytes) ? alloc_fresh(h, bytes) : NULL;
+    if (p)
+        return p;
+    p = acre_alloc(h, bytes);
     return p ? memset(p, 0, bytes) : NULL;
 }
 

@@ -27,6 +27,7 @@ int acre__rb_walk(const acre_region *r, acre_visit *visit, void *arg);
 
 /* Bytes from the base that were ever in use. */
 uint64_t acre__rb_high_water(const acre_region *r);
+uint64_t acre__rb_untouched(const acre_region *r);
 
 /* usable() of what is known to be a live block. */
 ACRE_INLINE size_t rb_usable(const void *p)

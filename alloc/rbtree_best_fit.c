@@ -79,6 +79,11 @@ int acre__rb_walk(const acre_region *r, acre_visit *visit, void *arg)
     return tag_walk(r, visit, arg);
 }
 
+uint64_t acre__rb_untouched(const acre_region *r)
+{
+    return tag_untouched(r);
+}
+
 uint64_t acre__rb_high_water(const acre_region *r)
 {
     return ((uint64_t)tag_of(r)->high + 1) * TAG_UNIT;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* shard_node.c: nodes at hand, nodes that come home; all that is free back to the house.  All but
  * acre__shard_home() is done by who holds the slab's shard. */
+#include "alloc/shard_magazine.h"
 #include "alloc/shard_slab.h"
 
 /* ---- a node ---- */
@@ -95,19 +96,25 @@ int acre__shard_home(acre_heap *h, shard *t, slab *s, uint32_t index)
     return old & bit ? ACRE_EINVALID : 0;
 }
 
-/* Into the magazine; it is full: home.  The last one freed, again, is refused. */
+bool acre__shard_has(const shard_class *c, uint32_t unit)
+{
+    for (uint32_t i = 1; i <= c->count && i <= SHARD_ENTRIES; i++)
+        if (c->entry[i] == unit)
+            return true;
+    return false;
+}
+
+/* Into the magazine; it is full: home.  What is in it already is refused. */
 int acre__shard_put(acre_heap *h, shard *t, shard_place at, const void *p)
 {
     shard_class *c = &t->class[at.class];
     uint64_t at_byte = (uint64_t)((const char *)p - h->region.base);
     uint32_t n = c->count, unit = (uint32_t)(at_byte / SHARD_UNIT);
-    if (n <= SHARD_ENTRIES && c->entry[n] == unit)
+    if (acre__shard_has(c, unit))
         return ACRE_EINVALID;
     if (n >= SHARD_ENTRIES)
         return acre__shard_home(h, t, at.slab, at.index);
-    c->entry[n + 1] = unit;
-    acre__order();
-    acre__put(&c->count, n + 1);
+    shard_push_unit(c, n, unit);
     return 0;
 }
 

@@ -16,7 +16,7 @@
  * A slot is its caller's alone until the call returns, and then, if the caller is dead, whose who publishes
  * there next: that one first sees to it that the record is finished (acre__shard_inherit).
  */
-#include "alloc/shard_heap.h"
+#include "alloc/shard_magazine.h"
 
 #include <errno.h>
 
@@ -215,20 +215,12 @@ static void magazine_settle(acre_heap *h, shard *t, uint32_t class)
     }
 }
 
-static bool magazine_has(const shard_class *c, uint32_t unit)
-{
-    for (uint32_t i = 1; i <= c->count; i++)
-        if (c->entry[i] == unit)
-            return true;
-    return false;
-}
-
 /* In no place: its own word has just lost it, or the magazine, which therefore has room. */
 static void magazine_restore(acre_heap *h, shard *t, uint32_t unit)
 {
     shard_place at = shard_find(&h->region, shard_node(&h->region, unit));
     shard_class *c = at.slab ? &t->class[at.class] : NULL;
-    if (c && at.start && !shard_free_at(at) && !magazine_has(c, unit) && c->count < SHARD_ENTRIES)
+    if (c && at.start && !shard_free_at(at) && !acre__shard_has(c, unit) && c->count < SHARD_ENTRIES)
         magazine_push(c, unit);
 }
 

@@ -11,7 +11,7 @@
  * rbtree_best_fit with its lock.  Overhead: 3 % of a
  * slab; 8 bytes a block of the house; 5 KiB a thread.
  */
-#include "alloc/shard_heap.h"
+#include "alloc/shard_magazine.h"
 
 #include <errno.h>
 
@@ -29,13 +29,6 @@ ACRE_INLINE void *shard_from_word(const acre_region *r, shard_class *c)
     uint32_t bytes = c->bytes, next = (uint32_t)__builtin_ctzll(rest | (uint64_t)1 << 63);
     __builtin_prefetch(first + next * bytes, 1);
     return first + (uint32_t)__builtin_ctzll(free) * bytes;
-}
-
-ACRE_INLINE void *shard_pop(const acre_region *r, shard_class *c)
-{
-    uint32_t n = c->count;
-    acre__put(&c->count, n - 1);
-    return shard_node(r, c->entry[n]);
 }
 
 /* A node of a larger class, where nothing else is left. */
@@ -144,6 +137,16 @@ static __attribute__((noinline)) int shard_give_house(acre_heap *h, void *p)
 
 static int shard_give(acre_region *r, void *p);
 
+/* Wherever it is, and with every look at it. */
+static __attribute__((noinline)) int shard_give_node(acre_heap *h, void *p)
+{
+    shard_place at = shard_find(&h->region, p);
+    if (!at.slab)
+        return shard_give_house(h, p);
+    bool live = at.start && !shard_free_at(at);
+    return live ? acre__shard_put(h, shard_here(), at, p) : ACRE_EINVALID;
+}
+
 /* No shard at hand, or behind the flat map. */
 static __attribute__((noinline)) int shard_give_other(acre_heap *h, void *p)
 {
@@ -151,11 +154,7 @@ static __attribute__((noinline)) int shard_give_other(acre_heap *h, void *p)
         return 0;
     if (!shard_at_hand(h))
         return acre__shard_lease(h) ? shard_give(&h->region, p) : shard_give_none(h, p);
-    shard_place at = shard_find(&h->region, p);
-    if (!at.slab)
-        return shard_give_house(h, p);
-    bool live = at.start && !shard_free_at(at);
-    return live ? acre__shard_put(h, shard_here(), at, p) : ACRE_EINVALID;
+    return shard_give_node(h, p);
 }
 
 /* The magazine is full.  Not inline: shard_give() gets by without saving registers. */
@@ -170,7 +169,7 @@ static __attribute__((noinline)) int shard_give_home(acre_heap *h, slab *s, uint
 }
 
 /* As shard_find(), by the constants that lie beside the count.  It is a live node if it is the start of one,
- * in no bitmap and not the last one freed. */
+ * in no bitmap and not at hand. */
 static int shard_give(acre_region *r, void *p)
 {
     acre_heap *h = (acre_heap *)r;
@@ -195,15 +194,13 @@ static int shard_give(acre_region *r, void *p)
     if (__builtin_expect((acre__peek(&w->free) | acre__peek(&w->remote)) >> index % 64 & 1, 0))
         return ACRE_EINVALID;
     uint32_t count = c->count, unit = (uint32_t)(at / SHARD_UNIT);
+    if (__builtin_expect(shard_had_lately(c, count, unit), 0))
+        return shard_give_node(h, p);
     if (count >= SHARD_ENTRIES)
         return shard_give_home(h, s, index);
-    if (__builtin_expect(c->entry[count] == unit, 0))
-        return ACRE_EINVALID;
     if (ACRE_BUG_IS(80))
         acre__put(&c->count, count + 1);
-    acre__put(&c->entry[count + 1], unit);
-    acre__order();
-    acre__put(&c->count, count + 1);
+    shard_push_unit(c, count, unit);
     return 0;
 }
 
@@ -221,9 +218,7 @@ ACRE_INLINE bool shard_push(const acre_region *r, shard *t, const void *p)
     uint32_t count = c->count; /* of what is no node: the tag of the shard's cell, a large number */
     if (__builtin_expect(count >= SHARD_ENTRIES, 0))
         return false;
-    c->entry[count + 1] = (uint32_t)(at / SHARD_UNIT);
-    acre__order();
-    acre__put(&c->count, count + 1);
+    shard_push_unit(c, count, (uint32_t)(at / SHARD_UNIT));
     return true;
 }
 
@@ -458,6 +453,7 @@ const acre_algorithm acre__sharded = {
     .check = acre__shard_check,
     .walk = acre__shard_walk,
     .stats = acre__shard_stats,
+    .untouched = acre__rb_untouched,
     .resize = shard_resize,
     .grow = shard_grow,
     .shrink = shard_shrink,

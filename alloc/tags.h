@@ -99,7 +99,9 @@ typedef struct tag_heap {
     uint32_t first, end; /* units of the first block and of the end header */
     uint32_t large;      /* the index of sizes from TAG_BINS up; 0 if there is none */
     uint32_t high;       /* highest unit ever in use; a statistic */
-    uint64_t reserved[2];
+    uint32_t stain; /* nothing was ever written behind it and `high`, but the headers of … */
+    uint32_t edge;  /* … this unit, the end of now or of a growth that was rolled back, and of `end` */
+    uint64_t reserved;
     tag_bin bin[TAG_BINS - TAG_LEAST]; /* of TAG_LEAST units, … */
 } tag_heap;
 
@@ -191,6 +193,7 @@ ACRE_INLINE void tag_bin_erase(const acre_region *r, uint32_t u, uint32_t units)
 #define TAG_METHODS                                                                                \
     .alloc = tag_alloc, .free = tag_free, .take = tag_take_plain, .give = tag_give_plain,          \
     .usable = tag_usable, .check = tag_check, .walk = tag_walk, .stats = tag_stats,                \
+    .untouched = tag_untouched,                                                                    \
     .resize = tag_resize, .grow = tag_grow, .shrink = tag_shrink, .zero_free = tag_zero_free,      \
     .alloc_many = tag_alloc_many, .free_many = tag_free_many, .recover = tag_recover
 

@@ -15,6 +15,13 @@ static void tag_stats(const acre_region *r, acre_stats *s)
     s->high_water = ((uint64_t)h->high + 1) * TAG_UNIT;
 }
 
+/* Only ever later than the truth: raised before what it tells of, and not rolled back. */
+static uint64_t tag_untouched(const acre_region *r)
+{
+    const tag_heap *h = tag_of(r);
+    return ((uint64_t)(h->high > h->stain ? h->high : h->stain) + 1) * TAG_UNIT;
+}
+
 /* The heap's own fields are such that blocks can be walked without leaving the region. */
 static bool tag_bounds(const acre_region *r)
 {

@@ -103,7 +103,19 @@ static uint32_t tag_cut(const acre_region *r, uint32_t u, uint32_t units, uint32
 static inline void tag_raise_high(tag_heap *h, uint32_t unit)
 {
     if (unit > h->high)
-        h->high = unit;
+        ACRE_PUT(h->high, unit);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/* An end header is about to be written at `unit`. */
+static inline void tag_stain(tag_heap *h, uint32_t unit)
+{
+    uint32_t last = h->edge > h->end ? h->edge : h->end;
+    if (last > h->stain)
+        ACRE_PUT(h->stain, last);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    ACRE_PUT(h->edge, unit);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 /* top has no block behind it that would tell its size. */
@@ -116,6 +128,7 @@ static uint32_t tag_cut_top(const acre_region *r, uint32_t n)
         return 0;
     if (rest < TAG_REST)
         n += rest, rest = 0;
+    tag_raise_high(h, top.unit + n); /* before anything is written there */
     tag_set_head(r, top.unit, n | TAG_USED);
     if (rest) {
         tag_set_prev(r, top.unit + n, 0);
@@ -123,7 +136,6 @@ static uint32_t tag_cut_top(const acre_region *r, uint32_t n)
     }
     tag_set_spare(&h->top, rest ? top.unit + n : 0, rest);
     h->free_units -= n;
-    tag_raise_high(h, top.unit + n);
     return top.unit;
 }
 

@@ -33,8 +33,10 @@ static void tag_swallow(const acre_region *r, uint32_t u, uint32_t units, uint32
 /* Of a block that has swallowed its neighbours, keep the first n units. */
 static void tag_keep(const acre_region *r, uint32_t u, uint64_t n)
 {
-    if (n < tag_units(r, u))
+    if (n < tag_units(r, u)) {
+        tag_raise_high(tag_of(r), u + (uint32_t)n);
         tag_drop_back(r, u, (uint32_t)n);
+    }
     tag_raise_high(tag_of(r), u + tag_units(r, u));
 }
 
@@ -150,6 +152,8 @@ static int tag_grow(acre_region *r, size_t size)
         return 0;
     if (ACRE_BUG_IS(45))
         h->end = end;
+    if (!ACRE_BUG_IS(113))
+        tag_stain(h, end);
     acre_set32(r, &h->end, end);
     tag_at(r, end)->prev = 0;
     tag_at(r, end)->head = TAG_USED;
@@ -175,6 +179,7 @@ static size_t tag_shrink(acre_region *r, size_t size)
     if (end >= h->end)
         return ((size_t)h->end + 1) * TAG_UNIT;
     uint32_t last = (uint32_t)end, rest = last - top.unit;
+    tag_stain(h, last);
     tag_set_head(r, top.unit, rest ? rest : TAG_USED);
     h->free_units -= h->end - last;
     tag_set_prev(r, last, 0);

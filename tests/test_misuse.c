@@ -76,6 +76,14 @@ static void double_free_merged(scene *t)
     misuse_free(t, t->victim);
 }
 
+static void double_free_later(scene *t)
+{
+    misuse_free_well(t, t->victim);
+    for (int i = 1; i <= 8; i++)
+        misuse_free_well(t, t->block[MISUSE_VICTIM + 3 * i]);
+    misuse_free(t, t->victim);
+}
+
 static void double_free_reused(scene *t)
 {
     misuse_free_well(t, t->victim);
@@ -165,6 +173,7 @@ static const struct misuse {
 } misuses[] = {
     {"double_free", "free twice, at once", double_free},
     {"double_free_merged", "free twice, when its neighbours are free too", double_free_merged},
+    {"double_free_later", "free twice, with eight others of its size between", double_free_later},
     {"double_free_reused", "free twice, when the block is another's", double_free_reused},
     {"double_free_elsewhere", "free twice, first in another process", double_free_elsewhere},
     {"free_of_a_middle", "free 16 bytes behind the start", free_of_a_middle},

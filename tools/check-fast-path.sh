@@ -24,6 +24,6 @@ check shard_local_take 20
 check shard_local_give_unjudged 22
 check shard_take 24
 check shard_give_unjudged 28
-check shard_give 62
+check shard_give 68
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

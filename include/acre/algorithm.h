@@ -277,6 +277,9 @@ struct acre_algorithm {
     /* Overwrite the unused inside of free blocks with zeros, but for `link_bytes` at the start of
      * each. */
     void (*zero_free)(acre_region *r);
+    /* Bytes from the base behind which nothing was ever written, nor will have been when a call was rolled back, but
+     * by users of blocks that reach there.  So what a new block has there is as the memory was at first. */
+    uint64_t (*untouched)(const acre_region *r);
     /* As walk(), but shows as unused only what is free and stays so as long as the lock is held; need not
      * show anything else.  What zero_free() may overwrite of that may go to the system.  NULL: walk()
      * shows nothing else as unused, if there is a zero_free(). */

@@ -57,7 +57,8 @@ ACRE_API ACRE_MUST_USE void *acre_alloc(acre_heap *h, size_t size);
 /* The same at a multiple of align.  NULL also if align is not a power of two. */
 ACRE_API ACRE_MUST_USE void *acre_alloc_aligned(acre_heap *h, size_t size, size_t align);
 
-/* n * size zeroed bytes; NULL also if the product overflows. */
+/* n * size zeroed bytes; NULL also if the product overflows.  Of more than 64 KiB, memory that the heap has never
+ * handed out is known to be zero and not touched: by `sharded`, rbtree_best_fit, tlsf, not in an ACRE_BUFFER. */
 ACRE_API ACRE_MUST_USE void *acre_calloc(acre_heap *h, size_t n, size_t size);
 
 /* Change p's size, in place if possible, else by moving, at last resort into the free blocks around
