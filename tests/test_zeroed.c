@@ -119,6 +119,23 @@ static void zero_in_a_callers_buffer(const acre_algorithm *a)
     free(memory);
 }
 
+/* Headers that once marked the heap's end are in the middle of what nobody ever had. */
+static void zero_where_the_end_was(const acre_algorithm *a)
+{
+    TEST_NEEDS(a, grow);
+    test_skip_flags(a, ACRE_REFERENCE);
+    acre_segment *s = zeroed_segment(a, ACRE_MEMFD);
+    for (size_t size = ZEROED_SIZE; size <= ZEROED_CAPACITY; size += ZEROED_CAPACITY / 8 + 4096) {
+        ACRE_CHECK_EQUAL(acre_segment_grow(s, size), 0);
+        acre_segment_shrink(s, size - 10000);
+    }
+    size_t bytes = acre_segment_size(s) - ZEROED_SIZE / 2;
+    void *p = acre_calloc(acre_segment_heap(s), 1, bytes);
+    ACRE_CHECK(!p || zeroed(p, bytes));
+    ACRE_CHECK(p || (a->flags & ACRE_ROUNDS));
+    acre_segment_close(s);
+}
+
 /* ---- what nobody had ---- */
 
 static size_t zeroed_resident(void *p, size_t n)
@@ -188,6 +205,7 @@ static void zero_after_a_death(const acre_algorithm *a)
 
 #define CASES(X, a)                  \
     X(a, zero_whoever_was_there)     \
+    X(a, zero_where_the_end_was)     \
     X(a, zero_in_a_callers_buffer)   \
     X(a, new_memory_is_not_touched)
 
