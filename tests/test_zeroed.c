@@ -120,20 +120,27 @@ static void zero_in_a_callers_buffer(const acre_algorithm *a)
 }
 
 /* Headers that once marked the heap's end are in the middle of what nobody ever had. */
-static void zero_where_the_end_was(const acre_algorithm *a)
+static void zeroed_ends(const acre_algorithm *a, size_t back)
 {
-    TEST_NEEDS(a, grow);
-    test_skip_flags(a, ACRE_REFERENCE);
     acre_segment *s = zeroed_segment(a, ACRE_MEMFD);
     for (size_t size = ZEROED_SIZE; size <= ZEROED_CAPACITY; size += ZEROED_CAPACITY / 8 + 4096) {
         ACRE_CHECK_EQUAL(acre_segment_grow(s, size), 0);
-        acre_segment_shrink(s, size - 10000);
+        if (back)
+            acre_segment_shrink(s, size - back);
     }
     size_t bytes = acre_segment_size(s) - ZEROED_SIZE / 2;
     void *p = acre_calloc(acre_segment_heap(s), 1, bytes);
     ACRE_CHECK(!p || zeroed(p, bytes));
     ACRE_CHECK(p || (a->flags & ACRE_ROUNDS));
     acre_segment_close(s);
+}
+
+static void zero_where_the_end_was(const acre_algorithm *a)
+{
+    TEST_NEEDS(a, grow);
+    test_skip_flags(a, ACRE_REFERENCE);
+    zeroed_ends(a, 0);
+    zeroed_ends(a, 10000);
 }
 
 /* ---- what nobody had ---- */
