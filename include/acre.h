@@ -6,6 +6,7 @@
 #include <acre/algorithm.h>
 #include <acre/alloc.h>
 #include <acre/base.h>
+#include <acre/object.h>
 #include <acre/pointer.h>
 #include <acre/queue.h>
 #include <acre/ring.h>

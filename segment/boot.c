@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* boot.c: a lock word in a file outlives a power cut, its owner does not, and no kernel was left to
+/* boot.c: a lock's word in a file outlives a power cut, its owner does not, and no kernel was left to
  * say so.  The header holds the boot in which it was last opened for writing; if that is another,
- * whoever holds the lock is gone.
+ * whoever holds the heap's lock, or the objects', is gone.
  *
- * Two openers at once: the word is read before the boot is compared, and nobody of this boot takes
- * the lock before the new boot is stored.  So a word seen together with the old boot is from then.
+ * Two openers at once: the words are read before the boot is compared, and nobody of this boot takes
+ * a lock before the new boot is stored.  So a word seen together with the old boot is from then.
  */
-#include "segment/internal.h"
+#include "segment/names.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -34,8 +34,11 @@ void acre__boot_check(acre_segment *s)
     segment_header *h = segment_header_of(s);
     uint64_t now = acre__boot_id();
     uint32_t word = __atomic_load_n(&s->heap.control->lock.word, __ATOMIC_SEQ_CST);
+    uint32_t names = s->index ? acre__load_full(&names_of(s)->lock.cell.word) : 0;
     if (!now || __atomic_load_n(&h->boot, __ATOMIC_SEQ_CST) == now)
         return;
     acre__robust_orphan(&s->heap.control->lock, word);
+    if (s->index)
+        acre__names_orphan(s, names);
     __atomic_store_n(&h->boot, now, __ATOMIC_SEQ_CST);
 }

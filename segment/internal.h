@@ -17,6 +17,8 @@ struct acre_segment {
     bool read_only;
     size_t page;         /* bytes of a page of the memory */
     uint32_t huge_pages; /* enum acre_huge_pages */
+    const struct names_index *index; /* how objects are found; NULL: they are not */
+    uint64_t names_seed;             /* of names' hashes */
     acre_heap heap;
 };
 

@@ -3,6 +3,8 @@
 #ifndef ACRE_SEGMENT_LAYOUT_H
 #define ACRE_SEGMENT_LAYOUT_H
 
+#include "segment/names_layout.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,7 +45,7 @@ typedef struct segment_header {
 /* Behind the header, unless the segment was made with ACRE_INDEX_NONE: what is known by name, and what
  * other services keep one of.  All zero is an empty one. */
 typedef struct segment_directory {
-    uint64_t names[48]; /* lock, index, work in progress: names.h */
+    segment_names names; /* lock, index, work in progress: names_layout.h */
     uint64_t tx[4];     /* transactions */
     uint64_t shared[4]; /* holders of shared objects */
     uint64_t hold[8];   /* the barrier of snapshots */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* segment.c: creating, opening, closing, removing segments. */
 #include "segment/internal.h"
+#include "segment/names.h"
 #include "sync/self.h"
 
 #include <errno.h>
@@ -108,9 +109,11 @@ static int segment_fill(acre_segment *s, const acre_segment_options *o, size_t s
     int e = acre__heap_format(s->base + heap, size - heap, capacity - heap, a, &o->heap);
     if (!e)
         e = acre__format_write(segment_header_of(s), a, heap, size, capacity);
-    if (!e)
-        segment_attach(s, a, heap, capacity);
-    return e;
+    if (e)
+        return e;
+    segment_attach(s, a, heap, capacity);
+    acre__names_create(s, o->index);
+    return acre__names_attach(s);
 }
 
 static int segment_create_memory(acre_segment *s, const acre_segment_options *o, size_t size,
@@ -212,9 +215,10 @@ static int segment_adopt(acre_segment *s, const segment_header *copy, const acre
     if (e)
         return e;
     segment_attach(s, a, copy->heap, copy->capacity);
-    if (!s->read_only)
+    e = acre__names_attach(s);
+    if (!e && !s->read_only)
         acre__boot_check(s);
-    return 0;
+    return e;
 }
 
 static int segment_open_file(acre_segment *s, const char *name, const acre_segment_options *o)

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* names_key.h: names as words, their hash, and comparing them with what an entry says.
+ *
+ * A name's last word is filled up with zeros, in the segment too.  The hash folds word by word the two
+ * halves of a 64 x 64 bit product; its start is random for each segment, so that nobody can choose names
+ * that meet.
+ */
+#ifndef ACRE_SEGMENT_NAMES_KEY_H
+#define ACRE_SEGMENT_NAMES_KEY_H
+
+#include "segment/names.h"
+
+#include <string.h>
+
+__extension__ typedef unsigned __int128 key_product;
+
+static inline uint64_t key_fold(uint64_t a, uint64_t b)
+{
+    key_product p = (key_product)a * b;
+    return (uint64_t)p ^ (uint64_t)(p >> 64);
+}
+
+static inline uint64_t key_load(const char *p)
+{
+    uint64_t w;
+    memcpy(&w, p, sizeof w);
+    return w;
+}
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+
+static inline uint64_t key_half(const char *p)
+{
+    uint32_t w;
+    memcpy(&w, p, sizeof w);
+    return w;
+}
+
+/* n < 8 bytes and zeros.  (Two loads that overlap, no loop.) */
+static inline uint64_t key_tail(const char *p, size_t n)
+{
+    if (n >= 4)
+        return key_half(p) | key_half(p + n - 4) << (8 * (n - 4));
+    if (n == 0)
+        return 0;
+    const unsigned char *b = (const unsigned char *)p;
+    return b[0] | (uint64_t)b[n / 2] << (8 * (n / 2)) | (uint64_t)b[n - 1] << (8 * (n - 1));
+}
+
+/* Words compare as their bytes do. */
+static inline uint64_t key_big(uint64_t word)
+{
+    return __builtin_bswap64(word);
+}
+
+#else
+
+static inline uint64_t key_tail(const char *p, size_t n)
+{
+    uint64_t w = 0;
+    memcpy(&w, p, n);
+    return w;
+}
+
+static inline uint64_t key_big(uint64_t word)
+{
+    return word;
+}
+
+#endif
+
+static inline uint64_t key_reverse(uint64_t x)
+{
+    x = (x >> 1 & 0x5555555555555555u) | (x & 0x5555555555555555u) << 1;
+    x = (x >> 2 & 0x3333333333333333u) | (x & 0x3333333333333333u) << 2;
+    x = (x >> 4 & 0x0f0f0f0f0f0f0f0fu) | (x & 0x0f0f0f0f0f0f0f0fu) << 4;
+    return __builtin_bswap64(x);
+}
+
+/* (The factor is the golden ratio's, odd.) */
+static inline uint64_t key_hash(uint64_t seed, const char *p, size_t length)
+{
+    uint64_t h = seed;
+    size_t left = length;
+    for (; left >= 8; left -= 8, p += 8)
+        h = key_fold(h ^ key_load(p), 0x9e3779b97f4a7c15u);
+    return key_fold(h ^ key_tail(p, left), 0xd1b54a32d192ed03u);
+}
+
+static inline names_key key_make(const acre_segment *s, uint32_t kind, const char *name, size_t length)
+{
+    uint64_t shape = NAMES_SHAPE(kind, length, 0);
+    uint64_t hash = key_hash(s->names_seed ^ shape, name, length);
+    return (names_key){name, length, hash, key_reverse(hash), shape};
+}
+
+/* Whether the words at `text`, which need not hold still, are this name. */
+static inline __attribute__((always_inline)) bool key_is(const uint64_t *text, const char *p, size_t length)
+{
+    for (; length >= 8; length -= 8, p += 8)
+        if (acre__peek(text++) != key_load(p))
+            return false;
+    return acre__peek(text) == key_tail(p, length);
+}
+
+/* Whether the entry `e` at `at` has this key. */
+static inline __attribute__((always_inline)) bool key_names(const acre_segment *s, acre_off at, const names_entry *e,
+                                                            const names_key *k)
+{
+    return NAMES_KEY_SHAPE(acre__peek(&e->shape)) == k->shape &&
+           names_inside(s, at, sizeof *e + names_padded(k->length)) && key_is(e->text, k->name, k->length);
+}
+
+#endif
