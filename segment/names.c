@@ -25,7 +25,7 @@ acre_off *acre__names_slot(const acre_segment *s, acre_off at)
 
 int acre__names_attach(acre_segment *s)
 {
-    static const names_index *const kinds[] = {&acre__index_hash, NULL, NULL};
+    static const names_index *const kinds[] = {&acre__index_hash, &acre__index_ordered, &acre__index_flat};
     uint64_t seed[2];
     if (!segment_directory_of(s))
         return 0;

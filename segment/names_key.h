@@ -111,4 +111,44 @@ static inline __attribute__((always_inline)) bool key_names(const acre_segment *
            names_inside(s, at, sizeof *e + names_padded(k->length)) && key_is(e->text, k->name, k->length);
 }
 
+/* ---- in the order of names ---- */
+
+enum { KEY_UNSURE = 2 };
+
+static inline int key_sign(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+/* The entry at `at` against the key: kind, then bytes, then length: -1, 0, 1, or KEY_UNSURE: it is no entry.
+ * (Bytes that the shorter one lacks are zeros on both sides, so lengths decide last.) */
+static inline __attribute__((always_inline)) int key_compare(const acre_segment *s, acre_off at, const names_key *k)
+{
+    const names_entry *e = names_entry_at(s, at);
+    uint64_t shape = e ? acre__peek(&e->shape) : 0;
+    uint64_t length = names_name_length(shape), least = length < k->length ? length : k->length;
+    if (!e || !names_inside(s, at, sizeof *e + names_padded(length)))
+        return KEY_UNSURE;
+    int sign = key_sign(names_kind(shape), names_kind(k->shape));
+    for (uint64_t i = 0; i <= least && !sign; i += 8) {
+        size_t left = k->length - i;
+        uint64_t word = left >= 8 ? key_load(k->name + i) : key_tail(k->name + i, left);
+        sign = key_sign(key_big(acre__peek(&e->text[i / 8])), key_big(word));
+    }
+    return sign ? sign : key_sign(length, k->length);
+}
+
+/* An entry's own, as long as it stays where it is. */
+static inline names_key key_of(const names_entry *e)
+{
+    uint64_t shape = acre__peek(&e->shape);
+    return (names_key){(const char *)e->text, names_name_length(shape), 0, 0, NAMES_KEY_SHAPE(shape)};
+}
+
+/* Where a cursor stands. */
+static inline names_key key_at(const acre_cursor *c)
+{
+    return (names_key){c->text, c->length, 0, 0, NAMES_SHAPE(c->kind, c->length, 0)};
+}
+
 #endif
