@@ -223,13 +223,19 @@ static int names_mend_work(acre_segment *s)
     return 0;
 }
 
-/* What fresh names was being made (perhaps pushed already) or freed (perhaps popped already). */
+/* What the dead left in the heap is undone first: it may bring a slot of ours back.  What fresh names then was being
+ * made (perhaps pushed already) or freed (perhaps popped already). */
 static int names_recover(acre_segment *s)
 {
     segment_names *n = names_of(s);
+    int e = ACRE_BUG_IS(114) ? 0 : acre__heap_enter(&s->heap);
+    if (e)
+        return e;
+    if (!ACRE_BUG_IS(114))
+        acre__heap_leave(&s->heap);
     if (n->fresh && n->fresh == n->work)
         names_pop(s);
-    int e = names_free_fresh(s);
+    e = names_free_fresh(s);
     if (names_let_go(e))
         e = s->index->recover(s);
     return e ? e : names_mend_work(s);
