@@ -110,8 +110,8 @@ static uint64_t hash_region_end(uint64_t order, uint64_t number)
     return key_reverse(bucket) + ((uint64_t)1 << (64 - bits));
 }
 
-/* In the bucket of `from`: the first entry that is not before it, but for `skip` that are at it. */
-NAMES_LOOKS static int hash_next_in(acre_segment *s, uint64_t from, uint64_t skip, uint64_t number, acre_off *entry)
+/* In the bucket of `from`: the first entry behind (from, last).  Entries of one hash are in the order of offsets. */
+NAMES_LOOKS static int hash_next_in(acre_segment *s, uint64_t from, acre_off last, uint64_t number, acre_off *entry)
 {
     const acre_off *link = hash_slot(s, hash_bucket(key_reverse(from), number));
     uint64_t steps = 0;
@@ -120,11 +120,10 @@ NAMES_LOOKS static int hash_next_in(acre_segment *s, uint64_t from, uint64_t ski
         if (!e || steps > names_most_steps(s))
             return EAGAIN;
         uint64_t order = acre__peek(&e->order);
-        if (order > from || (order == from && !skip)) {
+        if (order > from || (order == from && at > last)) {
             *entry = at;
             return 0;
         }
-        skip -= order == from;
         link = &e->next;
     }
     return link ? ENOENT : EAGAIN;
@@ -134,41 +133,41 @@ NAMES_LOOKS static int hash_next_in(acre_segment *s, uint64_t from, uint64_t ski
 NAMES_LOOKS static int hash_next(acre_segment *s, const acre_cursor *c, acre_off *entry, names_proof *proof)
 {
     const segment_names *n = names_of(s);
-    uint64_t from = c->position, skip = c->skip, steps = 0;
+    uint64_t from = c->position, last = c->last, steps = 0;
     do {
         proof->word = &n->version[hash_stripe(from)];
         proof->value = acre__load(proof->word);
         uint64_t buckets = acre__load(&n->buckets), number = HASH_NUMBER(buckets);
         if (number < HASH_FIRST)
             return hash_missed(n, proof, buckets);
-        int e = hash_next_in(s, from, skip, number, entry);
+        int e = hash_next_in(s, from, last, number, entry);
         if (e != ENOENT)
             return e;
         if (hash_missed(n, proof, buckets) != ENOENT || steps++ > HASH_MOST)
             return EAGAIN;
         from = hash_region_end(from, number);
-        skip = 0;
+        last = 0;
     } while (from);
     return ENOENT;
 }
 
 /* ---- with it ---- */
 
-/* The link to the first entry in the bucket of `order` that is not before it; if entry is not 0, to that
- * one.  NULL: there is none such, or the chain is damaged. */
+/* The link to the first entry in its bucket that is not before this one (its offset, and the order that its
+ * hash gives).  NULL: the chain is damaged. */
 static acre_off *hash_seek(acre_segment *s, uint64_t order, acre_off entry)
 {
     uint64_t number = hash_number(s);
     acre_off *link = number ? hash_slot(s, hash_bucket(key_reverse(order), number)) : NULL;
-    for (uint64_t steps = 0; link && *link && *link != entry; steps++) {
+    for (uint64_t steps = 0; link && *link; steps++) {
         names_entry *e = names_entry_at(s, *link);
         if (!e || steps > names_most_steps(s))
             return NULL;
-        if (entry ? e->order > order : e->order >= order)
+        if (e->order > order || (e->order == order && *link >= entry))
             break;
         link = &e->next;
     }
-    return link && entry && *link != entry ? NULL : link;
+    return link;
 }
 
 static int hash_array_make(acre_segment *s, uint64_t bucket)
@@ -204,7 +203,7 @@ static int hash_insert(acre_segment *s, acre_off entry)
     int error = HASH_NUMBER(n->buckets) ? 0 : hash_begin(s);
     if (error)
         return error;
-    acre_off *link = hash_seek(s, e->order, 0);
+    acre_off *link = hash_seek(s, e->order, entry);
     if (!link)
         return ACRE_ECORRUPT;
     acre__put(&e->next, *link);
@@ -217,14 +216,15 @@ static void hash_remove(acre_segment *s, acre_off entry)
 {
     names_entry *e = names_entry_at(s, entry);
     acre_off *link = hash_seek(s, e->order, entry);
-    if (link)
+    if (link && *link == entry)
         acre__store(link, e->next);
     names_outdate(names_of(s), hash_stripe(e->order));
 }
 
 static bool hash_contains(acre_segment *s, acre_off entry)
 {
-    return hash_seek(s, names_entry_at(s, entry)->order, entry);
+    const acre_off *link = hash_seek(s, names_entry_at(s, entry)->order, entry);
+    return link && *link == entry;
 }
 
 /* ---- splitting and merging ---- */

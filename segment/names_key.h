@@ -2,8 +2,8 @@
 /* names_key.h: names as words, their hash, and comparing them with what an entry says.
  *
  * A name's last word is filled up with zeros, in the segment too.  The hash folds word by word the two
- * halves of a 64 x 64 bit product; its start is random for each segment, so that nobody can choose names
- * that meet.
+ * halves of a 64 x 64 bit product.  It starts with kind and length, folded with what is random for each segment,
+ * so that nobody can choose names that meet.
  */
 #ifndef ACRE_SEGMENT_NAMES_KEY_H
 #define ACRE_SEGMENT_NAMES_KEY_H
@@ -90,7 +90,7 @@ static inline uint64_t key_hash(uint64_t seed, const char *p, size_t length)
 static inline names_key key_make(const acre_segment *s, uint32_t kind, const char *name, size_t length)
 {
     uint64_t shape = NAMES_SHAPE(kind, length, 0);
-    uint64_t hash = key_hash(s->names_seed ^ shape, name, length);
+    uint64_t hash = key_hash(key_fold(s->names_seed ^ shape, 0xe7037ed1a0b428dbu), name, length);
     return (names_key){name, length, hash, key_reverse(hash), shape};
 }
 

@@ -218,7 +218,7 @@ static void find_advance(acre_cursor *c, const object_seen *seen, char *text)
     c->text = text;
     c->length = names_name_length(seen->shape);
     c->room = names_text_bytes(seen->shape);
-    c->skip = c->kind && c->position == seen->order ? c->skip + 1 : 1;
+    c->last = seen->at;
     c->position = seen->order;
     c->kind = names_kind(seen->shape);
 }

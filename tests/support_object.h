@@ -4,6 +4,7 @@
 #ifndef ACRE_TESTS_SUPPORT_OBJECT_H
 #define ACRE_TESTS_SUPPORT_OBJECT_H
 
+#include "segment/names_layout.h"
 #include "tests/support_heap.h"
 
 #include <errno.h>
@@ -36,6 +37,17 @@ static inline acre_segment *object_segment(uint32_t index, const char *algorithm
     int e = acre_segment_create(&s, ACRE_ANON, NULL, &o);
     ACRE_CHECK(e == 0, "%s", acre_strerror(e));
     return s;
+}
+
+/* White box: the directory's part. */
+static inline segment_names *object_names_of(acre_segment *s)
+{
+    return (segment_names *)(void *)((char *)acre_segment_base(s) + 256);
+}
+
+static inline uint32_t object_index_of(acre_segment *s)
+{
+    return object_names_of(s)->index;
 }
 
 typedef struct object_walk {

@@ -86,9 +86,520 @@ static void many_are_found(acre_segment *s)
     object_expect_empty(s);
 }
 
-#define CASES(X, ...)                              \
-    X(__VA_ARGS__, one_is_found_A24)               \
-    X(__VA_ARGS__, arrays_are_found_A24)           \
-    X(__VA_ARGS__, a_taken_name_changes_nothing_A18) \
-    X(__VA_ARGS__, many_are_found)
+/* ================================ alignment, kinds, information ================================ */
+
+static void check_info(acre_segment *s, const void *p, const acre_type *t, enum acre_object_kind kind, const char *name)
+{
+    acre_object o;
+    ACRE_CHECK_EQUAL(acre_object_info(s, p, &o), 0);
+    ACRE_CHECK(o.kind == kind && o.address == p && o.count == 3 && o.size == t->size && o.align == t->align);
+    ACRE_CHECK(!strcmp(o.name, name) && o.name_length == strlen(name) && !strcmp(o.type, t->name), "%s %s", o.name, o.type);
+}
+
+static void every_alignment_A17(acre_segment *s)
+{
+    for (size_t align = 1; align <= ACRE_TYPE_ALIGN_MAX; align *= 2) {
+        acre_type t = {.name = "aligned", .size = align, .align = align};
+        void *named, *unique, *anonymous, *found;
+        size_t count = 0;
+        ACRE_CHECK_EQUAL(acre_construct(s, &t, "named", 3, NULL, &named), 0);
+        ACRE_CHECK_EQUAL(acre_construct_unique(s, &t, 3, NULL, &unique), 0);
+        ACRE_CHECK_EQUAL(acre_construct_anonymous(s, &t, 3, NULL, &anonymous), 0);
+        ACRE_CHECK(!((uintptr_t)named % align) && !((uintptr_t)unique % align) && !((uintptr_t)anonymous % align));
+        ACRE_CHECK(acre_find(s, &t, "named", &found, &count) == 0 && found == named && count == 3);
+        ACRE_CHECK(acre_find_unique(s, &t, &found, &count) == 0 && found == unique && count == 3);
+        check_info(s, named, &t, ACRE_OBJECT_NAMED, "named");
+        check_info(s, unique, &t, ACRE_OBJECT_UNIQUE, "aligned");
+        check_info(s, anonymous, &t, ACRE_OBJECT_ANONYMOUS, "");
+        memset(named, 0xff, 3 * align);
+        ACRE_CHECK_EQUAL(acre_destroy(s, &t, "named"), 0);
+        ACRE_CHECK_EQUAL(acre_destroy_ptr(s, &t, unique), 0);
+        ACRE_CHECK_EQUAL(acre_destroy_ptr(s, &t, anonymous), 0);
+        ACRE_CHECK_EQUAL(acre_destroy_ptr(s, &t, anonymous), ACRE_EINVALID);
+    }
+    object_expect_empty(s);
+}
+
+static void another_type_is_told(acre_segment *s)
+{
+    acre_type t = {"thing", 24, 8, NULL, NULL}, name = t, size = t, align = t;
+    void *p = s, *q;
+    name.name = "thong";
+    size.size = 25;
+    align.align = 16;
+    const acre_type *wrong[] = {&name, &size, &align};
+    ACRE_CHECK_EQUAL(acre_construct(s, &t, "it", 1, NULL, &q), 0);
+    for (int i = 0; i < 3; i++) {
+        ACRE_CHECK_EQUAL(acre_find(s, wrong[i], "it", &p, NULL), ACRE_EOTHERTYPE);
+        ACRE_CHECK_EQUAL(acre_find_or_construct(s, wrong[i], "it", 1, NULL, &p, NULL), ACRE_EOTHERTYPE);
+        ACRE_CHECK_EQUAL(acre_destroy(s, wrong[i], "it"), ACRE_EOTHERTYPE);
+        ACRE_CHECK_EQUAL(acre_destroy_ptr(s, wrong[i], q), ACRE_EOTHERTYPE);
+        ACRE_CHECK(p == s);
+    }
+    ACRE_CHECK_EQUAL(acre_construct_unique(s, &t, 1, NULL, NULL), 0);
+    ACRE_CHECK_EQUAL(acre_find_unique(s, &size, NULL, NULL), ACRE_EOTHERTYPE);
+    ACRE_CHECK_EQUAL(acre_find_unique(s, &name, NULL, NULL), ENOENT);
+    ACRE_CHECK_EQUAL(acre_find(s, &t, "thing", NULL, NULL), ENOENT); /* unique ones have no name */
+    ACRE_CHECK_EQUAL(acre_find(s, NULL, "it", &p, NULL), 0);
+    ACRE_CHECK(p == q);
+    ACRE_CHECK_EQUAL(acre_destroy_unique(s, &t), 0);
+    ACRE_CHECK_EQUAL(acre_destroy(s, NULL, "it"), 0);
+    object_expect_empty(s);
+}
+
+static void what_is_no_object_is_refused(acre_segment *s)
+{
+    acre_object o;
+    char *p, *block = acre_alloc(acre_segment_heap(s), 1000);
+    memset(block, 0x5a, 1000);
+    ACRE_CHECK_EQUAL(acre_construct(s, ACRE_TYPE(char), "it", 100, NULL, (void **)&p), 0);
+    ACRE_CHECK_EQUAL(acre_destroy_ptr(s, NULL, block + 504), ACRE_EINVALID);
+    ACRE_CHECK_EQUAL(acre_destroy_ptr(s, NULL, p + 8), ACRE_EINVALID);
+    ACRE_CHECK_EQUAL(acre_destroy_ptr(s, NULL, p + 1), ACRE_EINVALID);
+    ACRE_CHECK_EQUAL(acre_destroy_ptr(s, NULL, &o), ACRE_EINVALID);
+    ACRE_CHECK_EQUAL(acre_destroy_ptr(s, NULL, NULL), ACRE_EINVALID);
+    ACRE_CHECK_EQUAL(acre_object_info(s, acre_segment_base(s), &o), ACRE_EINVALID);
+    ACRE_CHECK_EQUAL(acre_object_info(s, (char *)acre_segment_base(s) + acre_segment_size(s), &o), ACRE_EINVALID);
+    acre_type none = {.name = "t", .size = 0}, odd = {.name = "t", .size = 1, .align = 3}, far = {"t", 1, 8192, 0, 0};
+    const acre_type *wrong[] = {NULL, &none, &odd, &far, &(acre_type){.name = "", .size = 1}};
+    for (int i = 0; i < 5; i++)
+        ACRE_CHECK_EQUAL(acre_construct(s, wrong[i], "x", 1, NULL, NULL), EINVAL);
+    ACRE_CHECK_EQUAL(acre_construct(s, &point_type, "x", 0, NULL, NULL), EINVAL);
+    ACRE_CHECK_EQUAL(acre_construct(s, &point_type, "x", SIZE_MAX / 4, NULL, NULL), ENOMEM);
+    ACRE_CHECK_EQUAL(acre_construct(s, &point_type, "x", 1 << 20, NULL, NULL), ENOMEM);
+    ACRE_CHECK_EQUAL(acre_destroy(s, NULL, "it"), 0);
+    ACRE_CHECK_EQUAL(acre_free(acre_segment_heap(s), block), 0);
+    object_expect_empty(s);
+}
+
+/* ================================ constructors ================================ */
+
+typedef struct log_entry {
+    int made[16], ended[16];
+    int makes, ends, fail;
+} log_entry;
+
+static log_entry logged;
+
+static int noisy_init(acre_segment *s, void *element, size_t i, void *arg)
+{
+    (void)s;
+    if ((int)i == *(int *)arg)
+        return EDOM;
+    ACRE_CHECK_EQUAL(*(int *)element, 0);
+    *(int *)element = 100 + (int)i;
+    logged.made[logged.makes++] = (int)i;
+    return 0;
+}
+
+static void noisy_fini(acre_segment *s, void *element)
+{
+    (void)s;
+    logged.ended[logged.ends++] = *(int *)element - 100;
+}
+
+static const acre_type noisy_type = {"noisy", sizeof(int), sizeof(int), noisy_init, noisy_fini};
+
+static void what_was_built_is_undone_in_reverse_A19(acre_segment *s)
+{
+    for (int fail = 0; fail <= 10; fail++) {
+        logged = (log_entry){0};
+        void *p = s;
+        int e = acre_construct(s, &noisy_type, "array", 10, &fail, &p);
+        ACRE_CHECK_EQUAL(e, fail < 10 ? EDOM : 0);
+        ACRE_CHECK((p == s) == (e != 0));
+        if (e == 0)
+            ACRE_CHECK_EQUAL(acre_destroy(s, &noisy_type, "array"), 0);
+        ACRE_CHECK(logged.makes == fail && logged.ends == fail);
+        for (int i = 0; i < fail; i++)
+            ACRE_CHECK(logged.made[i] == i && logged.ended[i] == fail - 1 - i);
+        ACRE_CHECK_EQUAL(acre_find(s, NULL, "array", NULL, NULL), ENOENT);
+        object_expect_empty(s);
+    }
+}
+
+/* Each makes the one below, some find the same one again, the last one may fail. */
+static int nest_init(acre_segment *s, void *element, size_t i, void *arg);
+static const acre_type nest_type = {"nest", sizeof(int), sizeof(int), nest_init, NULL};
+
+static int nest_init(acre_segment *s, void *element, size_t i, void *arg)
+{
+    int depth = *(int *)arg - 1, e;
+    char name[32];
+    (void)i;
+    *(int *)element = *(int *)arg;
+    if (depth == 0)
+        return logged.fail;
+    snprintf(name, sizeof name, "nest %d", depth);
+    e = acre_construct(s, &nest_type, name, 1, &depth, NULL);
+    ACRE_CHECK_EQUAL(acre_find(s, &nest_type, "nest 6", NULL, NULL), ENOENT); /* not complete yet */
+    ACRE_CHECK_EQUAL(acre_construct(s, &nest_type, "nest 6", 1, arg, NULL), EEXIST);
+    ACRE_CHECK_EQUAL(acre_find_or_construct(s, &nest_type, "nest 6", 1, arg, NULL, NULL), EDEADLK);
+    return e;
+}
+
+static void constructors_construct_A19(acre_segment *s)
+{
+    int six = 6;
+    char name[32];
+    logged.fail = 0;
+    ACRE_CHECK_EQUAL(acre_construct(s, &nest_type, "nest 6", 1, &six, NULL), 0);
+    ACRE_CHECK_EQUAL(acre_named_count(s), 6);
+    for (int i = 1; i <= 6; i++) {
+        snprintf(name, sizeof name, "nest %d", i);
+        ACRE_CHECK_EQUAL(acre_destroy(s, &nest_type, name), 0);
+    }
+    logged.fail = ERANGE;
+    ACRE_CHECK_EQUAL(acre_construct(s, &nest_type, "nest 6", 1, &six, NULL), ERANGE);
+    object_expect_empty(s);
+}
+
+static void chain_fini(acre_segment *s, void *element)
+{
+    char name[32];
+    snprintf(name, sizeof name, "chain %d", *(int *)element - 1);
+    ACRE_CHECK_EQUAL(acre_destroy_ptr(s, NULL, element), EBUSY);
+    acre_type t = {"chain", sizeof(int), sizeof(int), NULL, chain_fini};
+    int e = acre_destroy(s, &t, name);
+    ACRE_CHECK_EQUAL(e, *(int *)element == 1 ? ENOENT : 0);
+}
+
+static void destructors_destroy(acre_segment *s)
+{
+    acre_type t = {"chain", sizeof(int), sizeof(int), NULL, chain_fini};
+    char name[32];
+    for (int i = 1; i <= 8; i++) {
+        int *p;
+        snprintf(name, sizeof name, "chain %d", i);
+        ACRE_CHECK_EQUAL(acre_construct(s, &t, name, 1, NULL, (void **)&p), 0);
+        *p = i;
+    }
+    ACRE_CHECK_EQUAL(acre_destroy(s, &t, "chain 8"), 0);
+    object_expect_empty(s);
+}
+
+static void who_comes_first_makes_it(acre_segment *s)
+{
+    point *p = NULL, *q = NULL;
+    bool made = false;
+    ACRE_CHECK_EQUAL(acre_find_or_construct(s, &point_type, "it", 1, NULL, (void **)&p, &made), 0);
+    ACRE_CHECK(made && p);
+    ACRE_CHECK_EQUAL(acre_find_or_construct(s, &point_type, "it", 1, NULL, (void **)&q, &made), 0);
+    ACRE_CHECK(!made && q == p);
+    ACRE_CHECK_EQUAL(acre_find_or_construct_unique(s, &point_type, 2, NULL, (void **)&q, &made), 0);
+    ACRE_CHECK(made && q != p);
+    ACRE_CHECK_EQUAL(ACRE_FIND_OR_CONSTRUCT(s, point, "it", &q), 0);
+    ACRE_CHECK(q == p);
+    ACRE_CHECK_EQUAL(acre_destroy_ptr(s, NULL, p), 0);
+    ACRE_CHECK_EQUAL(acre_destroy_unique(s, &point_type), 0);
+    object_expect_empty(s);
+}
+
+static void slots_own_anonymous_ones(acre_segment *s)
+{
+    acre_off *root = acre_segment_root(s), wild = 0;
+    point *p;
+    ACRE_CHECK_EQUAL(acre_construct_into(s, &point_type, 2, NULL, root), 0);
+    ACRE_CHECK_EQUAL(acre_construct_into(s, &point_type, 2, NULL, root), EINVAL);
+    ACRE_CHECK_EQUAL(acre_construct_into(s, &point_type, 2, NULL, &wild), ACRE_EINVALID);
+    p = acre_segment_address(s, *root);
+    p[1].y = 3;
+    ACRE_CHECK_EQUAL(acre_destroy_from(s, ACRE_TYPE(char), root), ACRE_EOTHERTYPE);
+    ACRE_CHECK_EQUAL(acre_destroy_from(s, &point_type, root), 0);
+    ACRE_CHECK_EQUAL(*root, 0);
+    ACRE_CHECK_EQUAL(acre_destroy_from(s, &point_type, root), ENOENT);
+    ACRE_CHECK_EQUAL(ACRE_CONSTRUCT(s, point, "named", &p), 0);
+    *root = acre_segment_offset(s, p);
+    ACRE_CHECK_EQUAL(acre_destroy_from(s, &point_type, root), EINVAL);
+    *root = 0;
+    ACRE_CHECK_EQUAL(ACRE_DESTROY(s, point, "named"), 0);
+    object_expect_empty(s);
+}
+
+/* ================================ names ================================ */
+
+static void every_length_of_name_A34(acre_segment *s)
+{
+    static char name[ACRE_NAME_MAX + 2];
+    static const size_t lengths[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 255, 4096, 65535, ACRE_NAME_MAX};
+    enum { N = sizeof lengths / sizeof *lengths };
+    memset(name, 'n', sizeof name);
+    for (size_t i = 0; i < N; i++)
+        ACRE_CHECK_EQUAL(acre_construct_n(s, &point_type, name, lengths[i], 1, NULL, NULL), 0);
+    for (size_t i = 0; i < N; i++) {
+        acre_object o;
+        void *p;
+        ACRE_CHECK_EQUAL(acre_construct_n(s, &point_type, name, lengths[i], 1, NULL, NULL), EEXIST);
+        ACRE_CHECK_EQUAL(acre_find_n(s, &point_type, name, lengths[i], &p, NULL), 0);
+        ACRE_CHECK_EQUAL(acre_object_info(s, p, &o), 0);
+        ACRE_CHECK(o.name_length == lengths[i] && !memcmp(o.name, name, lengths[i]) && !o.name[lengths[i]]);
+    }
+    void *out = s;
+    ACRE_CHECK_EQUAL(acre_construct(s, &point_type, "", 1, NULL, &out), ACRE_ENAME);
+    ACRE_CHECK_EQUAL(acre_construct(s, &point_type, NULL, 1, NULL, &out), ACRE_ENAME);
+    ACRE_CHECK_EQUAL(acre_find(s, &point_type, "", &out, NULL), ACRE_ENAME);
+    ACRE_CHECK_EQUAL(acre_destroy(s, &point_type, ""), ACRE_ENAME);
+    ACRE_CHECK_EQUAL(acre_construct_n(s, &point_type, name, ACRE_NAME_MAX + 1, 1, NULL, &out), ACRE_ENAME);
+    ACRE_CHECK(out == s);
+    for (size_t i = 0; i < N; i++)
+        ACRE_CHECK_EQUAL(acre_destroy_n(s, &point_type, name, lengths[i]), 0);
+    object_expect_empty(s);
+}
+
+/* All of up to two bytes over an alphabet with zeros and high bits. */
+static void names_of_any_bytes_A34(acre_segment *s)
+{
+    static const char bytes[] = {0, 1, 'a', 'b', 0x7f, (char)0x80, (char)0xff};
+    enum { B = sizeof bytes };
+    char name[8] = "1234567", last[8] = "";
+    size_t n = 0, length = 0;
+    for (int i = 0; i < B * (B + 1); i++, n++) {
+        char word[2] = {bytes[i % B], i < B ? 0 : bytes[i / B - 1]};
+        ACRE_CHECK_EQUAL(acre_construct_n(s, &point_type, word, i < B ? 1 : 2, 1, NULL, NULL), 0);
+    }
+    ACRE_CHECK_EQUAL(acre_construct_n(s, &point_type, name, 8, 1, NULL, NULL), 0); /* a zero at the end, */
+    ACRE_CHECK_EQUAL(acre_construct_n(s, &point_type, name, 7, 1, NULL, NULL), 0); /* and none */
+    ACRE_CHECK_EQUAL(acre_named_count(s), n + 2);
+    acre_cursor c = {0};
+    acre_object o;
+    bool sorted = true;
+    for (size_t i = 0; i < n + 2; i++) {
+        ACRE_CHECK_EQUAL(acre_object_next(s, &c, &o), 0);
+        int order = memcmp(last, o.name, length < o.name_length ? length : o.name_length);
+        sorted &= order < 0 || (order == 0 && length < o.name_length);
+        memcpy(last, o.name, length = o.name_length);
+        ACRE_CHECK_EQUAL(acre_destroy_n(s, &point_type, o.name, o.name_length), 0);
+    }
+    ACRE_CHECK_EQUAL(acre_object_next(s, &c, &o), ENOENT);
+    ACRE_CHECK(sorted == (object_index_of(s) != ACRE_INDEX_HASH));
+    object_expect_empty(s);
+}
+
+/* ================================ iterating ================================ */
+
+static void all_are_visited_A20(acre_segment *s)
+{
+    enum { N = 1000 };
+    static unsigned char seen[N];
+    char name[32];
+    memset(seen, 0, sizeof seen);
+    for (int i = 0; i < N; i++) {
+        int *p;
+        snprintf(name, sizeof name, "%d", i);
+        ACRE_CHECK_EQUAL(ACRE_CONSTRUCT_ARRAY(s, int, name, 1 + i % 7, &p), 0);
+        *p = i;
+    }
+    ACRE_CHECK_EQUAL(acre_construct_unique(s, &point_type, 4, NULL, NULL), 0);
+    ACRE_CHECK(acre_named_count(s) == N && acre_unique_count(s) == 1);
+    acre_cursor c = {0};
+    acre_object o;
+    size_t n = 0, unique = 0;
+    for (; acre_object_next(s, &c, &o) == 0; n++) {
+        if (o.kind == ACRE_OBJECT_UNIQUE) {
+            ACRE_CHECK(!strcmp(o.name, "point") && !strcmp(o.type, "point") && o.count == 4);
+            unique++;
+            continue;
+        }
+        int i = atoi(o.name);
+        ACRE_CHECK(o.kind == ACRE_OBJECT_NAMED && *(int *)o.address == i && o.count == (size_t)(1 + i % 7));
+        ACRE_CHECK(o.name_length == strlen(o.name) && !strcmp(o.type, "int") && o.size == sizeof(int));
+        ACRE_CHECK(!seen[i]++);
+    }
+    ACRE_CHECK(n == N + 1 && unique == 1, "%zu", n);
+    while (acre_object_next(s, &c, &o) == 0)
+        ACRE_CHECK_EQUAL(acre_destroy_ptr(s, NULL, o.address), 0);
+    object_expect_empty(s);
+}
+
+/* What stays is visited once, whatever comes and goes, and however the index grows and shrinks. */
+static void changes_while_visiting_A20(acre_segment *s)
+{
+    enum { N = 200 };
+    static unsigned char seen[N];
+    uint64_t seed = acre_test_seed();
+    char name[32];
+    memset(seen, 0, sizeof seen);
+    for (int i = 0; i < N; i++) {
+        snprintf(name, sizeof name, "stays %d", i);
+        ACRE_CHECK_EQUAL(ACRE_CONSTRUCT(s, int, name, (int **)&(int *){0}), 0);
+    }
+    acre_cursor c = {0};
+    acre_object o;
+    for (int step = 0; acre_object_next(s, &c, &o) == 0; step++) {
+        if (o.name[0] == 's')
+            ACRE_CHECK(!seen[atoi(o.name + 6)]++);
+        for (int i = 0; i < 20; i++) {
+            snprintf(name, sizeof name, "%s %d", i % 2 ? "comes" : "zap", (int)acre_test_below(&seed, 500));
+            if (ACRE_DESTROY(s, int, name) == ENOENT)
+                ACRE_CHECK_EQUAL(ACRE_CONSTRUCT(s, int, name, (int **)&(int *){0}), 0);
+        }
+        if (step % 16 == 0)
+            ACRE_CHECK_EQUAL(acre_shrink_indexes(s), 0);
+        ACRE_CHECK(step < 100000);
+    }
+    for (int i = 0; i < N; i++)
+        ACRE_CHECK_EQUAL(seen[i], 1);
+    while (acre_object_next(s, &c, &o) == 0)
+        ACRE_CHECK_EQUAL(acre_destroy_n(s, NULL, o.name, o.name_length), 0);
+    object_expect_empty(s);
+}
+
+/* ================================ memory ================================ */
+
+static void until_it_is_full_A21(acre_segment *s)
+{
+    char name[32];
+    for (int order = 0; order < TEST_ORDERS; order++) {
+        size_t n = 0;
+        int e;
+        /* (An array of 300 bytes each, so that the flat index does not take all the time.) */
+        for (;; n++) {
+            snprintf(name, sizeof name, "name %zu", n);
+            e = acre_construct(s, ACRE_TYPE(char), name, 300, NULL, NULL);
+            if (e)
+                break;
+        }
+        ACRE_CHECK_EQUAL(e, ENOMEM);
+        ACRE_CHECK_EQUAL(acre_find(s, NULL, name, NULL, NULL), ENOENT);
+        ACRE_CHECK(n > 5000 && acre_named_count(s) == n, "%zu", n);
+        test_sound(acre_segment_heap(s));
+        for (size_t i = 0; i < n; i++) {
+            snprintf(name, sizeof name, "name %zu", test_pick(order, i, n));
+            ACRE_CHECK_EQUAL(ACRE_DESTROY(s, char, name), 0);
+        }
+        object_expect_empty(s);
+    }
+}
+
+static void what_is_reserved_need_not_grow_A22(acre_segment *s)
+{
+    char name[32];
+    ACRE_CHECK_EQUAL(acre_reserve_objects(s, 1000), 0);
+    object_walk before = object_blocks(s);
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "name %d", i);
+        ACRE_CHECK_EQUAL(ACRE_CONSTRUCT(s, char, name, &(char *){0}), 0);
+    }
+    ACRE_CHECK_EQUAL(object_blocks(s).blocks, before.blocks + 1000);
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "name %d", i);
+        ACRE_CHECK_EQUAL(ACRE_DESTROY(s, char, name), 0);
+    }
+    ACRE_CHECK_EQUAL(object_blocks(s).blocks, before.blocks);
+    ACRE_CHECK_EQUAL(acre_reserve_objects(s, SIZE_MAX), object_index_of(s) == ACRE_INDEX_ORDERED ? 0 : ENOMEM);
+    object_expect_empty(s);
+}
+
+/* Shrinking in the middle keeps what is there. */
+static void a_shrunk_index_finds(acre_segment *s)
+{
+    char name[32];
+    for (int i = 0; i < 3000; i++) {
+        snprintf(name, sizeof name, "name %d", i);
+        ACRE_CHECK_EQUAL(ACRE_CONSTRUCT(s, char, name, &(char *){0}), 0);
+    }
+    for (int left = 3000; left; left /= 3) {
+        for (int i = left / 3; i < left; i++) {
+            snprintf(name, sizeof name, "name %d", i);
+            ACRE_CHECK_EQUAL(ACRE_DESTROY(s, char, name), 0);
+        }
+        ACRE_CHECK_EQUAL(acre_shrink_indexes(s), 0);
+        for (int i = 0; i < left; i++) {
+            snprintf(name, sizeof name, "name %d", i);
+            ACRE_CHECK_EQUAL(acre_find(s, NULL, name, NULL, NULL), i < left / 3 ? 0 : ENOENT);
+        }
+    }
+    object_expect_empty(s);
+}
+
+#define CASES(X, ...)                                       \
+    X(__VA_ARGS__, one_is_found_A24)                        \
+    X(__VA_ARGS__, arrays_are_found_A24)                    \
+    X(__VA_ARGS__, a_taken_name_changes_nothing_A18)        \
+    X(__VA_ARGS__, many_are_found)                          \
+    X(__VA_ARGS__, every_alignment_A17)                     \
+    X(__VA_ARGS__, another_type_is_told)                    \
+    X(__VA_ARGS__, what_is_no_object_is_refused)            \
+    X(__VA_ARGS__, what_was_built_is_undone_in_reverse_A19) \
+    X(__VA_ARGS__, constructors_construct_A19)              \
+    X(__VA_ARGS__, destructors_destroy)                     \
+    X(__VA_ARGS__, who_comes_first_makes_it)                \
+    X(__VA_ARGS__, slots_own_anonymous_ones)                \
+    X(__VA_ARGS__, every_length_of_name_A34)                \
+    X(__VA_ARGS__, names_of_any_bytes_A34)                  \
+    X(__VA_ARGS__, all_are_visited_A20)                     \
+    X(__VA_ARGS__, changes_while_visiting_A20)              \
+    X(__VA_ARGS__, until_it_is_full_A21)                    \
+    X(__VA_ARGS__, what_is_reserved_need_not_grow_A22)      \
+    X(__VA_ARGS__, a_shrunk_index_finds)
 OBJECT_CASES(CASES, object)
+
+/* ================================ segments ================================ */
+
+ACRE_TEST(object, a_segment_without_index_refuses_A23)
+{
+    acre_segment *s = object_segment(ACRE_INDEX_NONE, "rbtree_best_fit", 64 << 10);
+    acre_cursor c = {0};
+    acre_object o;
+    void *p = acre_alloc(acre_segment_heap(s), 100);
+    ACRE_CHECK(p);
+    ACRE_CHECK_EQUAL(acre_construct(s, &point_type, "it", 1, NULL, NULL), ENOTSUP);
+    ACRE_CHECK_EQUAL(acre_construct_unique(s, &point_type, 1, NULL, NULL), ENOTSUP);
+    ACRE_CHECK_EQUAL(acre_construct_anonymous(s, &point_type, 1, NULL, NULL), ENOTSUP);
+    ACRE_CHECK_EQUAL(acre_find(s, &point_type, "it", NULL, NULL), ENOTSUP);
+    ACRE_CHECK_EQUAL(acre_find_or_construct(s, &point_type, "it", 1, NULL, NULL, NULL), ENOTSUP);
+    ACRE_CHECK_EQUAL(acre_destroy(s, &point_type, "it"), ENOTSUP);
+    ACRE_CHECK_EQUAL(acre_destroy_ptr(s, NULL, p), ENOTSUP);
+    ACRE_CHECK_EQUAL(acre_object_info(s, p, &o), ENOTSUP);
+    ACRE_CHECK_EQUAL(acre_object_next(s, &c, &o), ENOTSUP);
+    ACRE_CHECK_EQUAL(acre_atomic_begin(s), ENOTSUP);
+    ACRE_CHECK_EQUAL(acre_atomic_end(s), ENOTSUP);
+    ACRE_CHECK_EQUAL(acre_shrink_indexes(s), ENOTSUP);
+    ACRE_CHECK_EQUAL(acre_named_count(s), 0);
+    ACRE_CHECK_EQUAL(acre_free(acre_segment_heap(s), p), 0);
+    acre_segment_close(s);
+}
+
+static void read_only(uint32_t index)
+{
+    acre_segment_options o = {.size = 64 << 10, .index = index};
+    acre_segment *s, *r;
+    point *p, *q;
+    ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_MEMFD, NULL, &o), 0);
+    ACRE_CHECK_EQUAL(ACRE_CONSTRUCT(s, point, "it", &p), 0);
+    p->x = 42;
+    acre_segment_options ro = {.fd = acre_segment_fd(s), .read_only = true};
+    ACRE_CHECK_EQUAL(acre_segment_open(&r, ACRE_MEMFD, NULL, &ro), 0);
+    q = ACRE_FIND(r, point, "it");
+    ACRE_CHECK(q && q != p && q->x == 42 && acre_segment_offset(r, q) == acre_segment_offset(s, p));
+    ACRE_CHECK_EQUAL(acre_find(r, NULL, "nothing", NULL, NULL), ENOENT);
+    acre_cursor c = {0};
+    acre_object info;
+    ACRE_CHECK(acre_object_next(r, &c, &info) == 0 && info.address == q && !strcmp(info.name, "it"));
+    ACRE_CHECK_EQUAL(acre_object_next(r, &c, &info), ENOENT);
+    ACRE_CHECK_EQUAL(acre_construct(r, &point_type, "new", 1, NULL, NULL), EROFS);
+    ACRE_CHECK_EQUAL(acre_find_or_construct(r, &point_type, "new", 1, NULL, NULL, NULL), EROFS);
+    ACRE_CHECK_EQUAL(acre_find_or_construct(r, &point_type, "it", 1, NULL, NULL, NULL), 0);
+    ACRE_CHECK_EQUAL(acre_destroy(r, &point_type, "it"), EROFS);
+    ACRE_CHECK_EQUAL(acre_atomic_begin(r), EROFS);
+    acre_segment_close(r);
+    ACRE_CHECK_EQUAL(acre_atomic_begin(s), 0);
+    ACRE_CHECK_EQUAL(acre_segment_close(s), EBUSY);
+    ACRE_CHECK_EQUAL(acre_atomic_end(s), 0);
+    acre_segment_close(s);
+}
+
+ACRE_TEST(object, read_only_hash) { read_only(ACRE_INDEX_HASH); }
+ACRE_TEST(object, read_only_ordered) { read_only(ACRE_INDEX_ORDERED); }
+ACRE_TEST(object, read_only_flat) { read_only(ACRE_INDEX_FLAT); }
+
+ACRE_TEST(object, an_unknown_index_is_refused)
+{
+    acre_segment_options o = {.size = 64 << 10};
+    acre_segment *s, *t;
+    ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_MEMFD, NULL, &o), 0);
+    object_names_of(s)->index = 7;
+    acre_segment_options again = {.fd = acre_segment_fd(s)};
+    ACRE_CHECK_EQUAL(acre_segment_open(&t, ACRE_MEMFD, NULL, &again), ACRE_EFEATURE);
+    acre_segment_close(s);
+}

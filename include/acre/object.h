@@ -152,7 +152,8 @@ ACRE_API int acre_object_info(acre_segment *s, const void *p, acre_object *info)
  * The address may be another object's by the time it is looked at: destroying needs names, or
  * acre_atomic_begin() around it all. */
 typedef struct acre_cursor {
-    uint64_t position, skip;
+    uint64_t position;
+    acre_off last;
     char *text;    /* name, then type's name */
     size_t room, length;
     uint32_t kind;
