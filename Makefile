@@ -132,7 +132,7 @@ $B/libacre_record.so: $(RECORD_SRC) $(wildcard traces/*.h traces/record/*.h)
 	@mkdir -p $(@D)
 	$(call say,LD,$(CC) $(filter-out -MMD -MP,$(RECORD_CFLAGS)) -shared $(RECORD_SRC) -o $@ -ldl -lpthread)
 
-$B/libacre_boost.so: $B/bench/boost.o $B/bench/boost_walk.o
+$B/libacre_boost.so: $B/bench/boost.o $B/bench/boost_walk.o $B/bench/boost_names.o
 	$(call say,LD,$(CXX) -shared $(ALL_LDFLAGS) $^ -o $@ -lpthread)
 
 $B/libacre_boost_sync.so: $B/bench/boost_sync.o

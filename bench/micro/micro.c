@@ -114,5 +114,6 @@ int main(int argc, char **argv)
     micro_orders();
     micro_live();
     micro_walk();
+    micro_names();
     return bench_main(argc, argv);
 }

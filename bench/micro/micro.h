@@ -36,5 +36,6 @@ void micro_alloc_free(void);
 void micro_orders(void);
 void micro_live(void);
 void micro_walk(void);
+void micro_names(void);
 
 #endif
