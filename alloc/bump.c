@@ -62,10 +62,14 @@ static int bump_free(acre_region *r, void *p)
     return 0;
 }
 
+/* What no header of a block can say is none's. */
 static size_t bump_usable(const acre_region *r, const void *p)
 {
-    (void)r;
-    return ((const struct bump_block *)p)[-1].units * 16 - BUMP_HEADER;
+    uint64_t at = (uint64_t)((const char *)p - r->base), next = bump_of(r)->next;
+    if (at < sizeof(struct bump_heap) + BUMP_HEADER || at > next)
+        return 0;
+    uint64_t units = ((const struct bump_block *)p)[-1].units;
+    return units && units <= (next - at + BUMP_HEADER) / 16 ? units * 16 - BUMP_HEADER : 0;
 }
 
 /* The block whose region starts at `at`: a gap says where its header is. */

@@ -105,11 +105,13 @@ static inline enum guard_state guard_state_of(const acre_heap *h, const guard *g
     return state != GUARD_LIVE || guard_canary_right(h, g) ? state : GUARD_BROKEN;
 }
 
-/* The guard of a block of `usable` bytes.  Reads these only, whatever they hold. */
+/* The guard of a block of `usable` bytes.  Reads these only, whatever they hold; none if a damaged image says
+ * that there are more than the region has. */
 static inline guard guard_of(const acre_heap *h, const void *p, size_t usable)
 {
     guard g = {.p = (char *)(uintptr_t)p, .state = GUARD_NONE};
-    if (usable < GUARD_LEAST)
+    uint64_t at = (uint64_t)(g.p - h->region.base), end = acre__heap_bytes(h);
+    if (usable < GUARD_LEAST || at > end || usable > end - at)
         return g;
     size_t most = guard_most(usable);
     g.tail = (uint64_t *)(g.p + most);

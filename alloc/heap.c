@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 
 enum { HEAP_ALIGN = 64 };
 
@@ -86,8 +87,10 @@ static bool heap_sound(const acre__heap_control *c, const acre_algorithm *a)
 int acre__heap_validate(const void *at, size_t room, const acre_algorithm *a)
 {
     const acre__heap_control *c = at;
+    if (room < sizeof *c)
+        return ACRE_ECORRUPT;
     acre_heap_options o = {.lock = c->lock_kind, .journal = c->journal_mode, .checks = c->checks};
-    if (room < sizeof *c || acre_heap_options_check(a, &o) != 0)
+    if (acre_heap_options_check(a, &o) != 0)
         return ACRE_ECORRUPT;
     if (c->region_start != acre__heap_overhead(a, &o) || c->region_start > room)
         return ACRE_ECORRUPT;
@@ -159,6 +162,7 @@ void acre__heap_attach(acre_heap *h, void *at, const acre_algorithm *a, bool rea
     h->lock_kind = h->lock ? c->lock_kind : ACRE_LOCK_NONE;
     h->guarded = read_only || h->guarded;
     h->pending = &c->journal.count;
+    h->strange = *h->pending != 0;
     h->region.base = (char *)at + c->region_start;
     h->reach = h->window - (uint64_t)(h->region.base - h->segment);
     h->region.journal = c->journal_mode == ACRE_JOURNAL_ON ? &c->journal : NULL;
@@ -220,8 +224,7 @@ int acre__heap_judge(const acre_heap *h, const void *p)
 
 void acre__heap_measure(acre_heap *h)
 {
-    uint64_t said = acre__peek(&h->control->region_size);
-    h->region.size = said < h->reach ? said : h->reach;
+    h->region.size = acre__heap_bytes(h);
 }
 
 /* A journal that is not from this library must not make its reader store outside the segment, nor
@@ -244,6 +247,29 @@ static uint64_t heap_noted_at(const acre_heap *h, const acre_journal_entry *e)
     return (uint64_t)(h->region.base - h->segment) + (e->where & ~(uint64_t)3);
 }
 
+/* Bytes of the segment that there is memory for: a file that a stranger wrote may be shorter than any size
+ * that it speaks of. */
+static uint64_t heap_backed(const acre_heap *h)
+{
+    struct stat st;
+    if (h->fd < 0)
+        return h->window;
+    uint64_t length = fstat(h->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+    return length < h->window ? length : h->window;
+}
+
+/* A size that is to be restored must be one, and whole; any other word may have held anything. */
+static bool heap_restorable(const acre_heap *h, const char *word, uint64_t width, uint64_t old)
+{
+    uint64_t in_front = 0;
+    if (word - (uintptr_t)word % 8 == (const char *)&h->control->region_size)
+        in_front = (uint64_t)(h->region.base - h->segment);
+    else if (word - (uintptr_t)word % 8 != (const char *)h->size)
+        return true;
+    uint64_t backed = heap_backed(h);
+    return ACRE_BUG_IS(146) || (width == 8 && backed >= in_front && old <= backed - in_front);
+}
+
 /* Write back what the entry noted.  Only old values are written, so doing it twice, or dying in
  * the middle of it, is harmless. */
 static void heap_undo(const acre_heap *h, const acre_journal_entry *e)
@@ -252,6 +278,8 @@ static void heap_undo(const acre_heap *h, const acre_journal_entry *e)
     if (!heap_undoable(h, at, width, width))
         return;
     char *word = h->segment + at;
+    if (!heap_restorable(h, word, width, e->old))
+        return;
     if (e->where & 1)
         ACRE_PUT(*(uint32_t *)word, (uint32_t)e->old);
     else
@@ -279,9 +307,11 @@ static void heap_undo_batch(acre_heap *h)
 {
     const acre_journal_entry *e = h->control->journal.entry;
     uint64_t at = heap_noted_at(h, e), n = e->old;
-    if (n <= *h->size / sizeof(acre_off) &&
-        heap_undoable(h, at, n * sizeof(acre_off), sizeof(acre_off)))
-        acre__publish_undo(h, (acre_off *)(h->segment + at), n);
+    if (n > *h->size / sizeof(acre_off) || !heap_undoable(h, at, n * sizeof(acre_off), sizeof(acre_off)))
+        return;
+    acre_off *slots = (acre_off *)(h->segment + at);
+    if (!h->strange || ACRE_BUG_IS(149) || acre__publish_undoable(h, slots, n))
+        acre__publish_undo(h, slots, n);
 }
 
 static void heap_roll_back(acre_heap *h)

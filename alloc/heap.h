@@ -16,6 +16,7 @@ struct acre_heap {
     bool guarded;               /* look closer at each entry: read-only, or a small window */
     bool plain;                 /* no lock, no journal, not guarded; free() checks addresses */
     bool read_only;
+    bool strange;               /* its journal was not empty when it was attached to: it may be a stranger's */
     void *(*take)(acre_region *r, size_t size); /* acre_alloc() and acre_free(): the algorithm's, */
     int (*give)(acre_region *r, void *p);       /* or alloc.c's */
     void *(*alloc)(acre_region *r, size_t size, size_t align); /* the algorithm's, at hand */
@@ -72,6 +73,14 @@ static inline bool acre__heap_foreign(const acre_heap *h, const void *p)
 {
     uint64_t at = (uint64_t)((const char *)p - h->region.base);
     return (at >= h->reach) | (((uintptr_t)p & (ACRE_BUG_IS(14) ? 0 : ACRE_ALIGN_MIN - 1)) != 0);
+}
+
+/* Bytes of the region that may be touched, whatever a damaged image says: there behind is no memory, though it
+ * is mapped. */
+static inline uint64_t acre__heap_bytes(const acre_heap *h)
+{
+    uint64_t said = acre__peek(&h->control->region_size);
+    return said < h->reach ? said : h->reach;
 }
 
 /* The algorithm synchronises itself, and nothing has to be done around it. */
@@ -153,6 +162,10 @@ static inline void acre__heap_leave(acre_heap *h)
 
 /* Inside enter/leave, behind the journal's batch entry: empty n slots and free what they name. */
 void acre__publish_undo(acre_heap *h, acre_off *slots, uint64_t n);
+
+/* Can that be done, whoever wrote the entry?  The heap is sound, and the slots lie where a user's can.
+ * Costs a check of the heap. */
+bool acre__publish_undoable(acre_heap *h, const acre_off *slots, uint64_t n);
 
 /* Run collect(h, version, arg), which only reads, until it has seen the heap at one moment, without the
  * lock: its result.  It may be run several times and sees anything meanwhile; when acre__look_late(h,

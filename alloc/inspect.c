@@ -29,10 +29,19 @@ static int inspect(acre_heap *h, acre__look_collect *collect, void *arg)
 
 /* ---- check ---- */
 
+static bool inspect_inside(const acre_heap *h)
+{
+    uint64_t start = (uint64_t)(h->region.base - h->segment), size = acre__peek(h->size);
+    return start <= size && acre__peek(&h->control->region_size) <= size - start;
+}
+
 static int inspect_damage(acre_heap *h, uint64_t version, void *arg)
 {
     (void)version;
-    return h->algorithm->check(&h->region, arg);
+    if (inspect_inside(h) || ACRE_BUG_IS(147))
+        return h->algorithm->check(&h->region, arg);
+    *(acre_damage *)arg = (acre_damage){0, "H1 the region ends inside the segment"};
+    return ACRE_ECORRUPT;
 }
 
 int acre_heap_check(acre_heap *h, acre_damage *d)

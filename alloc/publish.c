@@ -88,6 +88,32 @@ void acre__publish_undo(acre_heap *h, acre_off *slot, uint64_t n)
     }
 }
 
+typedef struct publish_range {
+    const acre_heap *heap;
+    const acre_off *slots;
+    uint64_t at, n; /* of the slots, in the region */
+} publish_range;
+
+/* The live block around the slots: not 0, and > 0 if none of them names it. */
+static int publish_around(void *arg, const acre_block *b)
+{
+    const publish_range *s = arg;
+    bool around = b->used && s->at >= b->offset && s->at + s->n * sizeof(acre_off) <= b->offset + b->size;
+    for (uint64_t i = 0; around && i < s->n; i++)
+        if (publish_block(s->heap, s->slots[i]) == s->heap->region.base + b->offset)
+            return -1;
+    return around;
+}
+
+bool acre__publish_undoable(acre_heap *h, const acre_off *slots, uint64_t n)
+{
+    uint64_t at = (uint64_t)((const char *)slots - h->region.base);
+    publish_range s = {h, slots, at, n};
+    if (h->algorithm->check(&h->region, &(acre_damage){0}) != 0)
+        return false;
+    return (const char *)slots < (char *)h->control || h->algorithm->walk(&h->region, publish_around, &s) > 0;
+}
+
 static int publish_fill(acre_heap *h, size_t n, const size_t *sizes, size_t size, acre_off *slots)
 {
     for (size_t i = 0; i < n; i++) {

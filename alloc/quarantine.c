@@ -57,8 +57,8 @@ static uint64_t quarantine_limit(const acre_heap *h)
 /* What an entry names.  In a damaged segment that need not be a block. */
 static guard quarantine_block(const acre_heap *h, uint64_t offset, size_t *usable)
 {
-    const char *p = h->region.base + offset;
-    *usable = acre__heap_foreign(h, p) ? 0 : h->inner->usable(&h->region, p);
+    const char *p = h->region.base + (offset < acre__heap_bytes(h) ? offset : 0); /* 0: no block's */
+    *usable = offset && !acre__heap_foreign(h, p) ? h->inner->usable(&h->region, p) : 0;
     return guard_of(h, p, *usable);
 }
 
@@ -192,7 +192,7 @@ bool acre__quarantine_holds(const acre_heap *h, const guard *g)
 {
     acre__quarantine *q = h->quarantine;
     for (uint32_t i = 0; q && i < quarantine_count(q); i++)
-        if (h->region.base + *quarantine_entry(q, i) == g->p)
+        if (*quarantine_entry(q, i) == (uint64_t)(g->p - h->region.base))
             return true;
     return false;
 }

@@ -446,6 +446,15 @@ int acre__shard_check(const acre_region *r, acre_damage *d)
 
 /* ---- recovery of the house ---- */
 
+/* In a damaged image a chunk of the map may lie over the constants, and be written to meanwhile. */
+static void shard_recover_direct(shard_root *o, uint64_t size)
+{
+    bool small = size < SHARD_MOST + SHARD_UNIT;
+    uint32_t class = small ? map_class(o->class_of[size / SHARD_UNIT]) : SHARD_CLASSES;
+    if (class < SHARD_CLASSES)
+        o->direct[class]++;
+}
+
 static int shard_recover_block(void *arg, const acre_block *b)
 {
     const acre_region *r = arg;
@@ -454,7 +463,7 @@ static int shard_recover_block(void *arg, const acre_block *b)
     if (kind == SHARD_WRONG)
         return ACRE_ECORRUPT;
     if (kind == SHARD_DIRECT && b->used && b->size < o->largest + SHARD_UNIT)
-        o->direct[map_class(o->class_of[b->size / SHARD_UNIT])]++;
+        shard_recover_direct(o, b->size);
     o->taken += kind == SHARD_DIRECT ? 0 : b->total / RB_UNIT;
     if (kind != SHARD_SLAB)
         return 0;

@@ -243,13 +243,11 @@ ACRE_INLINE uint64_t slab_mask(const shard_kind *k, uint32_t word)
     return n >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1;
 }
 
-/* Bytes of the region that may be touched, whatever a damaged image says: there behind is no memory, though it
- * is mapped.  (A heap that is just being laid out has no control.) */
+/* As acre__heap_bytes(); a heap that is just being laid out has no control. */
 ACRE_INLINE uint64_t shard_reach(const acre_region *r)
 {
     const acre_heap *h = (const acre_heap *)r;
-    uint64_t now = h->control ? acre__peek(&h->control->region_size) : h->reach;
-    return now < h->reach ? now : h->reach;
+    return h->control ? acre__heap_bytes(h) : h->reach;
 }
 
 /* NULL: there is none, or what is there cannot be one. */

@@ -94,7 +94,8 @@ static int format_check_algorithm(const segment_header *h, const acre_algorithm 
 static int format_check_sizes(const segment_header *h)
 {
     bool heap = h->heap == SEGMENT_HEADER || h->heap == SEGMENT_HEADER + SEGMENT_DIRECTORY;
-    bool sane = heap && h->size >= h->heap && h->size <= h->capacity;
+    bool sane = heap && h->size >= h->heap && h->size <= h->capacity &&
+                (h->capacity <= ACRE_SIZE_MAX || ACRE_BUG_IS(148));
     if (!sane)
         return ACRE_ECORRUPT;
     return h->state == SEGMENT_READY ? 0 : ACRE_ECORRUPT;

@@ -286,14 +286,15 @@ static int segment_open_once(acre_segment **out, enum acre_source source, const 
 }
 
 /* A segment that others grow or shrink while its sizes are being read looks damaged for a moment,
- * so a damaged one is looked at more than once. */
+ * so a damaged one is looked at more than once; a buffer never changes its size. */
 int acre_segment_open(acre_segment **out, enum acre_source source, const char *name,
                       const acre_segment_options *options)
 {
     const acre_segment_options *o = options ? options : &segment_defaults;
     const struct timespec pause = {.tv_nsec = 1000000};
     int e = segment_open_once(out, source, name, o);
-    for (int look = 1; look < 4 && (e == ACRE_ETRUNCATED || e == ACRE_ECORRUPT); look++) {
+    int looks = source == ACRE_BUFFER ? 1 : 4;
+    for (int look = 1; look < looks && (e == ACRE_ETRUNCATED || e == ACRE_ECORRUPT); look++) {
         nanosleep(&pause, NULL);
         e = segment_open_once(out, source, name, o);
     }
