@@ -168,7 +168,8 @@ int acre__shard_from(acre_region *r, acre_off *slot)
     uint64_t where = (uint64_t)((char *)slot - h->segment);
     if (!ACRE_BUG_IS(73))
         acre__shard_inherit(h, where);
-    char *p = h->segment + acre__peek(slot); /* not in the region if it is empty by now */
+    acre_off named = acre__peek(slot);
+    char *p = h->segment + (named < h->window ? named : 0); /* not in the region if it is empty by now */
     shard_place at = shard_find(&h->region, p);
     if (!at.slab)
         return EAGAIN;

@@ -1,231 +1,76 @@
 /* SPDX-License-Identifier: MIT */
-/* segment.c: `acre segment`: segments in /dev/shm and in files: what there is, what is in them, are they
- * whole, away with what is free in them, away with them.
+/* segment.c: `acre segment`: segments in shared memory and in files: what there is, what is in them, are they whole,
+ * away with what is free in them, away with them.
  *
- * info, ls and check map the segment read-only and take no lock: nobody who works in it is held up, and a
- * segment whose writer stands still can be looked at, too. */
+ * ls, info, check, map and dump map the segment read-only and take no lock: nobody who works in it is held up, and
+ * a segment whose writer stands still can be looked at, too. */
 #include "cli/cli.h"
 #include "cli/segment_tools.h"
 
-#include "sync/file.h"
-
 #include <argp.h>
-#include <dirent.h>
-#include <errno.h>
-#include <inttypes.h>
-#include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-typedef struct segment_args {
-    char **names;
-    int n;
-    bool json;
-} segment_args;
-
-/* ---- which segment ---- */
-
-/* What has a slash is a file; so is what is no name in shared memory but a file of this folder. */
-static enum acre_source segment_source(const char *name)
-{
-    char shared[300];
-    snprintf(shared, sizeof shared, ACRE__SHM_DIR "/" ACRE__SHM_PREFIX "%.200s", name);
-    bool file = strchr(name, '/') || (access(shared, F_OK) != 0 && access(name, F_OK) == 0);
-    return file ? ACRE_FILE : ACRE_SHM;
-}
-
-static int segment_open_to_look(acre_segment **s, const char *name)
-{
-    static const acre_segment_options look = {.read_only = true, .any_owner = true};
-    return acre_segment_open(s, segment_source(name), name, &look);
-}
-
-static int segment_refuse(const char *name, int error)
-{
-    return cli_fail("%s: %s", name, acre_strerror(error));
-}
-
-/* ---- info ---- */
-
-static void segment_look(acre_segment *s, segment_view *v)
-{
-    acre_heap *h = acre_segment_heap(s);
-    acre_segment_info_get(s, &v->info);
-    v->algorithm = acre_heap_algorithm(h);
-    v->stats_error = acre_heap_stats(h, &v->s);
-}
-
-static int segment_keep_part(void *arg, const acre_part *part)
-{
-    segment_view *v = arg;
-    v->part[v->parts++] = *part;
-    return 0;
-}
-
-static int segment_keep_class(void *arg, const acre_class *class)
-{
-    segment_view *v = arg;
-    v->class[v->classes++] = *class;
-    return 0;
-}
-
-static void segment_look_closer(acre_segment *s, segment_view *v)
-{
-    acre_heap *h = acre_segment_heap(s);
-    segment_look(s, v);
-    v->parts_error = acre_heap_parts(h, segment_keep_part, v);
-    v->classes_error = acre_heap_classes(h, segment_keep_class, v);
-}
-
-static int segment_info(const segment_args *a, const char *name)
-{
-    segment_view v = {.name = name};
-    acre_segment *s;
-    int e = segment_open_to_look(&s, name);
-    if (e)
-        return segment_refuse(name, e);
-    v.source = segment_source(name) == ACRE_FILE ? "file" : "shm";
-    segment_look_closer(s, &v);
-    acre_segment_close(s);
-    (a->json ? segment_print_json : segment_print)(&v);
-    return v.stats_error ? CLI_FAILED : 0;
-}
-
-/* ---- ls ---- */
-
-static int segment_is_acres(const struct dirent *e)
-{
-    return strncmp(e->d_name, ACRE__SHM_PREFIX, strlen(ACRE__SHM_PREFIX)) == 0;
-}
-
-/* Locks and queues have the same prefix: they, other users' segments and what has gone meanwhile are
- * not shown. */
-static void segment_list_one(const segment_args *a, const char *name)
-{
-    static const acre_segment_options look = {.read_only = true};
-    segment_view v = {.name = name, .source = "shm", .parts_error = ENOTSUP, .classes_error = ENOTSUP};
-    acre_segment *s;
-    v.error = acre_segment_open(&s, ACRE_SHM, name, &look);
-    if (v.error > 0 || v.error == ACRE_EFORMAT || v.error == ACRE_EOWNER || v.error == ACRE_ETYPE)
-        return;
-    if (!v.error) {
-        segment_look(s, &v);
-        acre_segment_close(s);
-    }
-    (a->json ? segment_print_json : segment_print_line)(&v);
-}
-
-static int segment_ls(const segment_args *a)
-{
-    struct dirent **list;
-    int n = scandir(ACRE__SHM_DIR, &list, segment_is_acres, alphasort);
-    if (n < 0)
-        return cli_fail(ACRE__SHM_DIR ": %s", strerror(errno));
-    if (!a->json)
-        segment_print_heading();
-    for (int i = 0; i < n; i++) {
-        segment_list_one(a, list[i]->d_name + strlen(ACRE__SHM_PREFIX));
-        free(list[i]);
-    }
-    free(list);
-    return 0;
-}
-
-/* ---- check, recover ---- */
-
-static void segment_say_json(const char *name, int error, const acre_damage *d)
-{
-    json_t *o = json_pack("{s:s, s:b}", "name", name, "ok", !error);
-    if (error == ACRE_ECORRUPT) {
-        json_object_set_new(o, "offset", json_integer((json_int_t)d->offset));
-        json_object_set_new(o, "rule", json_string(d->rule));
-    }
-    if (error)
-        json_object_set_new(o, "error", json_string(acre_strerror(error)));
-    json_dumpf(o, stdout, JSON_COMPACT);
-    putchar('\n');
-    json_decref(o);
-}
-
-static void segment_say(const char *name, int error, const acre_damage *d)
-{
-    if (!error)
-        printf("%s: sound\n", name);
-    else if (error == ACRE_ECORRUPT)
-        printf("%s: damaged: %s, %" PRIu64 " bytes from the region's start\n", name, d->rule,
-               d->offset);
-    else if (error == EAGAIN)
-        printf("%s: cannot be told: somebody is at work in it, or has died at it\n", name);
-    else
-        printf("%s: %s\n", name, acre_strerror(error));
-}
-
-/* Opened for writing, the heap's lock is taken first: that undoes what a dead owner left. */
-static int segment_verify(const segment_args *a, const char *name, acre_segment *s)
-{
-    acre_damage d = {0, "?"};
-    int e = acre_heap_check(acre_segment_heap(s), &d);
-    (a->json ? segment_say_json : segment_say)(name, e, &d);
-    acre_segment_close(s);
-    return e ? CLI_FAILED : 0;
-}
-
-static int segment_check(const segment_args *a, const char *name)
-{
-    acre_segment *s;
-    int e = segment_open_to_look(&s, name);
-    return e ? segment_refuse(name, e) : segment_verify(a, name, s);
-}
-
-static int segment_recover(const segment_args *a, const char *name)
-{
-    acre_segment *s;
-    int e = acre_segment_open(&s, segment_source(name), name, NULL);
-    return e ? segment_refuse(name, e) : segment_verify(a, name, s);
-}
-
-/* ---- purge ---- */
-
-static int segment_purge(const segment_args *a, const char *name)
-{
-    acre_segment *s;
-    int e = acre_segment_open(&s, segment_source(name), name, NULL);
-    if (e)
-        return segment_refuse(name, e);
-    e = segment_purge_one(name, s, a->json);
-    acre_segment_close(s);
-    return e;
-}
-
-/* ---- rm ---- */
-
-static int segment_rm(const segment_args *a, const char *name)
-{
-    (void)a;
-    int e = acre_segment_remove(segment_source(name), name);
-    return e ? segment_refuse(name, e) : 0;
-}
 
 /* ---- options ---- */
 
-static const struct argp_option segment_json_option[] = {
-    {"json", 'j', NULL, 0, "One JSON object a line", 0}, {0}};
+enum { KEY_STALE = 256, KEY_DRY_RUN, KEY_COLOR, KEY_BLOCK, KEY_ALL };
+
+#define JSON_OPTION {"json", 'j', NULL, 0, "One JSON object a line", 0}
+
+static const struct argp_option segment_json_option[] = {JSON_OPTION, {0}};
+
+static const struct argp_option segment_ls_options[] = {
+    JSON_OPTION, {"sort", 's', "KEY", 0, "By name (the default), size, used or age", 0}, {0}};
+
+static const struct argp_option segment_map_options[] = {
+    {"output", 'o', "FILE.svg", 0, "Write a picture to this file instead", 0},
+    {"width", 'w', "COLUMNS", 0, "Of the text; at first the terminal's, or 80", 0},
+    {"color", KEY_COLOR, "WHEN", 0, "auto (the default: on a terminal), always or never", 0},
+    {0}};
+
+static const struct argp_option segment_dump_options[] = {
+    JSON_OPTION,
+    {"block", 'b', "OFFSET", 0, "The bytes of the block around this offset", 0},
+    {"all", 'a', NULL, 0, "However many blocks or bytes there are", 0},
+    {0}};
+
+static const struct argp_option segment_rm_options[] = {
+    {"force", 'f', NULL, 0, "Also those that somebody has mapped", 0},
+    {"stale", KEY_STALE, NULL, 0, "All of yours in shared memory that nobody has mapped", 0},
+    {"dry-run", 'n', NULL, 0, "Only tell what would go", 0},
+    {0}};
+
+static int segment_color(const char *when)
+{
+    if (strcmp(when, "always") == 0)
+        return 1;
+    return strcmp(when, "never") == 0 ? -1 : 0;
+}
 
 static error_t segment_option(int key, char *arg, struct argp_state *state)
 {
     segment_args *a = state->input;
-    (void)arg;
-    if (key == 'j')
-        a->json = true;
-    else if (key == ARGP_KEY_ARGS) {
+    switch (key) {
+    case 'j': a->json = true; break;
+    case 's': a->sort = arg; break;
+    case 'o': a->out = arg; break;
+    case 'w': a->width = atoi(arg); break;
+    case 'b': a->block = arg; break;
+    case 'a': a->all = true; break;
+    case 'f': a->force = true; break;
+    case 'n': a->dry_run = true; break;
+    case KEY_STALE: a->stale = true; break;
+    case KEY_COLOR: a->color = segment_color(arg); break;
+    case ARGP_KEY_ARGS:
         a->names = state->argv + state->next;
         a->n = state->argc - state->next;
-    } else
-        return ARGP_ERR_UNKNOWN;
+        break;
+    default: return ARGP_ERR_UNKNOWN;
+    }
     return 0;
 }
+
+/* ---- commands ---- */
 
 static const struct segment_tool {
     const char *name;
@@ -237,18 +82,20 @@ static const struct segment_tool {
     {"ls",
      segment_ls,
      NULL,
-     {segment_json_option, segment_option, "",
-      "List your segments in " ACRE__SHM_DIR
-      ".  FREE is in bytes; \"busy\" tells that somebody was at "
-      "work in it all the time.",
+     {segment_ls_options, segment_option, "[DIR…]",
+      "List your segments: those in shared memory, and those without a name that a process has mapped; or those in "
+      "folders.\v"
+      "USED are live blocks with their headers.  ATTACHED are the processes that have it mapped, this one left out.  "
+      "STATE: live, or stale: nobody has; unknown: processes of others, whom its mode lets in, cannot be asked; busy: "
+      "somebody was at work in it all the time.",
       0, 0, 0},
      "list your segments"},
     {"info",
      NULL,
      segment_info,
      {segment_json_option, segment_option, "NAME|FILE…",
-      "Show segments: algorithm, options, parameters, size classes, sizes, blocks, recoveries; and "
-      "what each thread's part of the heap and each size class has.  Reads only and takes no "
+      "Show segments: algorithm, options, parameters, size classes, sizes, blocks, recoveries, who has them mapped; "
+      "and what each thread's part of the heap and each size class has.  Reads only and takes no "
       "lock.\v"
       "Of parts: USED, FREE and PENDING (freed by others) are blocks of its slabs, CACHED those in "
       "its magazines, SHELVED is in bytes.  Of classes: LOST are bytes of slabs that are no block, "
@@ -266,6 +113,25 @@ static const struct segment_tool {
       "or somebody was at work in it all the time; 2: not a segment.",
       0, 0, 0},
      "verify segments"},
+    {"map",
+     NULL,
+     segment_draw,
+     {segment_map_options, segment_option, "NAME|FILE…",
+      "Draw where in the heap live and free blocks are, and how many free blocks of which size, as text or (-o) as a "
+      "picture.\v"
+      "Exit status 1: the heap cannot be read; 2: not a segment.",
+      0, 0, 0},
+     "draw what is where"},
+    {"dump",
+     segment_dump,
+     NULL,
+     {segment_dump_options, segment_option, "NAME|FILE [OFFSET [LENGTH]]",
+      "Show header, directory, the heap's control and journal, and the blocks; or bytes from OFFSET on.  Also of what is "
+      "damaged, as far as it goes.\v"
+      "Offsets count from the segment's first byte; 0x… is hexadecimal.  Without --all 40 blocks and 512 bytes.  Exit "
+      "status 1: the blocks cannot be listed; 2: not a segment, or its header is wrong.",
+      0, 0, 0},
+     "show every field, and bytes"},
     {"recover",
      NULL,
      segment_recover,
@@ -286,11 +152,12 @@ static const struct segment_tool {
       0, 0, 0},
      "give free memory back to the system"},
     {"rm",
-     NULL,
      segment_rm,
-     {NULL, segment_option, "NAME|FILE…",
-      "Remove segments.  Who has one open keeps it.  What is not a segment is left alone.", 0, 0,
-      0},
+     NULL,
+     {segment_rm_options, segment_option, "NAME|FILE…",
+      "Remove segments that nobody has mapped.  Who has one open keeps it.  What is not a segment is left alone.\v"
+      "Exit status 1: somebody has it mapped, and it is not --force; 2: there is no such segment.",
+      0, 0, 0},
      "remove segments"},
 };
 enum { SEGMENT_TOOLS = sizeof segment_tools / sizeof *segment_tools };
@@ -308,6 +175,8 @@ static int segment_usage(FILE *out)
 static int segment_each(const struct segment_tool *t, const segment_args *a)
 {
     int worst = 0;
+    if (a->out && a->n > 1)
+        return cli_fail("segment %s -o: one NAME or FILE", t->name);
     for (int i = 0; i < a->n; i++) {
         int e = t->one(a, a->names[i]);
         worst = e > worst ? e : worst;
@@ -323,9 +192,7 @@ static int segment_run(const struct segment_tool *t, int argc, char **argv)
     argv[0] = name; /* what --help and errors call the program */
     argp_err_exit_status = CLI_USAGE;
     argp_parse(&t->argp, argc, argv, 0, NULL, &a);
-    if (!t->all)
-        return segment_each(t, &a);
-    return a.n ? cli_fail("segment %s: takes no NAME; segment info does", t->name) : t->all(&a);
+    return t->all ? t->all(&a) : segment_each(t, &a);
 }
 
 int cmd_segment(int argc, char **argv)
@@ -337,5 +204,5 @@ int cmd_segment(int argc, char **argv)
     for (int i = 0; i < SEGMENT_TOOLS; i++)
         if (strcmp(argv[1], segment_tools[i].name) == 0)
             return segment_run(&segment_tools[i], argc - 1, argv + 1);
-    return cli_fail("segment: unknown command \"%s\" (ls, info, check, recover, purge, rm)", argv[1]);
+    return cli_fail("segment: unknown command \"%s\" (ls, info, check, map, dump, recover, purge, rm)", argv[1]);
 }

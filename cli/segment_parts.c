@@ -68,43 +68,38 @@ void segment_print_parts(const segment_view *v)
 
 /* ---- JSON ---- */
 
-static void parts_put(json_t *o, const char *key, uint64_t value)
-{
-    json_object_set_new(o, key, json_integer((json_int_t)value));
-}
-
 static json_t *parts_json(const acre_part *p)
 {
     json_t *o = json_pack("{s:s}", "state", parts_state(p->state));
-    parts_put(o, "number", p->number);
-    parts_put(o, "tid", p->tid);
-    parts_put(o, "adopted", p->adopted);
-    parts_put(o, "slabs", p->slabs);
-    parts_put(o, "slab_bytes", p->slab_bytes);
-    parts_put(o, "used_blocks", p->used_blocks);
-    parts_put(o, "used_bytes", p->used_bytes);
-    parts_put(o, "free_blocks", p->free_blocks);
-    parts_put(o, "free_bytes", p->free_bytes);
-    parts_put(o, "pending_blocks", p->pending_blocks);
-    parts_put(o, "pending_bytes", p->pending_bytes);
-    parts_put(o, "cached_blocks", p->cached_blocks);
-    parts_put(o, "cached_bytes", p->cached_bytes);
-    parts_put(o, "shelved_blocks", p->shelved_blocks);
-    parts_put(o, "shelved_bytes", p->shelved_bytes);
+    segment_put(o, "number", p->number);
+    segment_put(o, "tid", p->tid);
+    segment_put(o, "adopted", p->adopted);
+    segment_put(o, "slabs", p->slabs);
+    segment_put(o, "slab_bytes", p->slab_bytes);
+    segment_put(o, "used_blocks", p->used_blocks);
+    segment_put(o, "used_bytes", p->used_bytes);
+    segment_put(o, "free_blocks", p->free_blocks);
+    segment_put(o, "free_bytes", p->free_bytes);
+    segment_put(o, "pending_blocks", p->pending_blocks);
+    segment_put(o, "pending_bytes", p->pending_bytes);
+    segment_put(o, "cached_blocks", p->cached_blocks);
+    segment_put(o, "cached_bytes", p->cached_bytes);
+    segment_put(o, "shelved_blocks", p->shelved_blocks);
+    segment_put(o, "shelved_bytes", p->shelved_bytes);
     return o;
 }
 
 static json_t *class_json(const acre_class *c)
 {
     json_t *o = json_object();
-    parts_put(o, "size", c->size);
-    parts_put(o, "slabs", c->slabs);
-    parts_put(o, "slab_bytes", c->slab_bytes);
-    parts_put(o, "live_blocks", c->live_blocks);
-    parts_put(o, "free_blocks", c->free_blocks);
-    parts_put(o, "cached_blocks", c->cached_blocks);
-    parts_put(o, "direct_blocks", c->direct_blocks);
-    parts_put(o, "lost_bytes", c->lost_bytes);
+    segment_put(o, "size", c->size);
+    segment_put(o, "slabs", c->slabs);
+    segment_put(o, "slab_bytes", c->slab_bytes);
+    segment_put(o, "live_blocks", c->live_blocks);
+    segment_put(o, "free_blocks", c->free_blocks);
+    segment_put(o, "cached_blocks", c->cached_blocks);
+    segment_put(o, "direct_blocks", c->direct_blocks);
+    segment_put(o, "lost_bytes", c->lost_bytes);
     return o;
 }
 

@@ -18,16 +18,14 @@ static uint64_t purge_held(const acre_segment *s)
 static void purge_say_json(const char *name, int error, size_t given, uint64_t before,
                            uint64_t after)
 {
-    json_t *o = json_pack("{s:s, s:b}", "name", name, "ok", !error);
+    json_t *o = json_pack("{s:o, s:b}", "name", segment_json_text(name), "ok", !error);
     if (error)
         json_object_set_new(o, "error", json_string(acre_strerror(error)));
     else
         json_object_update_new(o, json_pack("{s:I, s:I, s:I}", "given_back", (json_int_t)given,
                                             "held_before", (json_int_t)before, "held_after",
                                             (json_int_t)after));
-    json_dumpf(o, stdout, JSON_COMPACT);
-    putchar('\n');
-    json_decref(o);
+    segment_print_object(o);
 }
 
 static void purge_say(const char *name, int error, size_t given, uint64_t before, uint64_t after)
@@ -40,7 +38,7 @@ static void purge_say(const char *name, int error, size_t given, uint64_t before
 }
 
 /* Of a damaged heap nobody knows what is free. */
-int segment_purge_one(const char *name, acre_segment *s, bool json)
+static int purge_one(const char *name, acre_segment *s, bool json)
 {
     acre_heap *h = acre_segment_heap(s);
     uint64_t before = purge_held(s);
@@ -50,4 +48,15 @@ int segment_purge_one(const char *name, acre_segment *s, bool json)
         e = acre_heap_purge(h, 0, &given);
     (json ? purge_say_json : purge_say)(name, e, given, before, purge_held(s));
     return e ? CLI_FAILED : 0;
+}
+
+int segment_purge(const segment_args *a, const char *name)
+{
+    acre_segment *s;
+    int e = acre_segment_open(&s, segment_source(name), name, NULL);
+    if (e)
+        return segment_refuse(name, e);
+    e = purge_one(name, s, a->json);
+    acre_segment_close(s);
+    return e;
 }

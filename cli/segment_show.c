@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* segment_show.c: a segment's facts as a line, as a page of text, and as JSON. */
+/* segment_show.c: a segment's facts as a page of text, and as JSON. */
 #include "cli/segment_tools.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
-#include <jansson.h>
-#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
 
 enum { SHOW_HISTOGRAM = sizeof((acre_stats *)0)->histogram / sizeof(uint64_t) };
 
@@ -27,29 +28,69 @@ static const acre_param *show_param(const segment_view *v, uint32_t i)
     return p && i < ACRE_PARAMS && p[i].name ? &p[i] : NULL;
 }
 
+/* ---- numbers for people ---- */
+
+segment_text segment_human(uint64_t bytes)
+{
+    segment_text t;
+    double n = (double)bytes;
+    const char *unit = "KMGTP";
+    if (bytes < 1024) {
+        snprintf(t.text, sizeof t.text, "%" PRIu64, bytes);
+        return t;
+    }
+    for (n /= 1024; n >= 1023.5 && unit[1]; n /= 1024)
+        unit++;
+    bool round = n >= 9.95 || n - (double)(uint64_t)n < 0.05; /* "8K", not "8.0K" */
+    snprintf(t.text, sizeof t.text, round ? "%.0f%c" : "%.1f%c", n, *unit);
+    return t;
+}
+
+segment_text segment_age(int64_t created)
+{
+    static const struct {
+        int64_t seconds;
+        const char *unit;
+    } step[] = {{172800, "d"}, {7200, "h"}, {120, "min"}, {0, "s"}};
+    segment_text t = {"?"};
+    int64_t age = time(NULL) - created;
+    int i = 0;
+    if (!created)
+        return t;
+    while (age < step[i].seconds && step[i].seconds)
+        i++;
+    int64_t one = i == 3 ? 1 : step[i].seconds / 2;
+    snprintf(t.text, sizeof t.text, "%" PRId64 " %s", age > 0 ? age / one : 0, step[i].unit);
+    return t;
+}
+
+uint64_t segment_used(const segment_view *v)
+{
+    uint64_t rest = v->s.overhead + v->s.free_bytes;
+    return v->error || v->stats_error || rest > v->s.size ? 0 : v->s.size - rest;
+}
+
+/* Where a file system does not tell when a file was made, when it was last written to. */
+void segment_look_around(const segment_mappings *m, int fd, segment_view *v)
+{
+    struct statx x;
+    struct stat st;
+    if (fstat(fd, &st) != 0 || statx(fd, "", AT_EMPTY_PATH, STATX_BTIME | STATX_MTIME, &x) != 0)
+        return;
+    v->created = x.stx_mask & STATX_BTIME ? x.stx_btime.tv_sec : x.stx_mtime.tv_sec;
+    segment_attached_to(m, &st, &v->attached);
+}
+
 /* ---- text ---- */
 
-void segment_print_heading(void)
+static void show_attached(const segment_view *v)
 {
-    printf("%-24s %-18s %12s %12s %12s  %s\n", "NAME", "ALGORITHM", "SIZE", "CAPACITY", "FREE",
-           "STATE");
-}
-
-static const char *show_state(const segment_view *v)
-{
-    if (v->stats_error)
-        return acre_strerror(v->stats_error);
-    return v->s.exact ? "ok" : "busy";
-}
-
-void segment_print_line(const segment_view *v)
-{
-    if (v->error)
-        printf("%-24s %-18s %12s %12s %12s  damaged: %s\n", v->name, "?", "?", "?", "?",
-               acre_strerror(v->error));
-    else
-        printf("%-24s %-18s %12" PRIu64 " %12" PRIu64 " %12" PRIu64 "  %s\n", v->name,
-               v->info.algorithm, v->info.size, v->info.capacity, v->s.free_bytes, show_state(v));
+    char pids[400];
+    if (!v->created)
+        return;
+    segment_pids(&v->attached, pids, sizeof pids);
+    printf("%-14s %s, %s old\n", "attached", v->attached.n ? pids : segment_life(&v->attached),
+           segment_age(v->created).text);
 }
 
 static void show_params(const segment_view *v)
@@ -141,16 +182,29 @@ void segment_print(const segment_view *v)
     show_classes(v);
     printf("%-14s %" PRIu64 " bytes, may grow to %" PRIu64 "\n", "size", info->size,
            info->capacity);
+    show_attached(v);
     show_stats(v);
     segment_print_parts(v);
 }
 
 /* ---- JSON ---- */
 
-static json_t *show_json_text(const char *text)
+json_t *segment_json_text(const char *text)
 {
     json_t *j = json_string(text);
     return j ? j : json_string("(not UTF-8)");
+}
+
+void segment_put(json_t *o, const char *key, uint64_t value)
+{
+    json_object_set_new(o, key, json_integer((json_int_t)value));
+}
+
+void segment_print_object(json_t *o)
+{
+    json_dumpf(o, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(o);
 }
 
 static json_t *show_json_params(const segment_view *v)
@@ -230,17 +284,34 @@ static void show_json_stats(json_t *o, const segment_view *v)
                         walked ? json_real(s->internal_fragmentation) : json_null());
 }
 
-void segment_print_json(const segment_view *v)
+static void show_json_attached(json_t *o, const segment_view *v)
 {
-    json_t *o = json_pack("{s:o, s:s}", "name", show_json_text(v->name), "source", v->source);
+    json_t *pids = json_array();
+    for (size_t i = 0; i < v->attached.n && i < SEGMENT_PIDS; i++)
+        json_array_append_new(pids, json_integer(v->attached.pid[i]));
+    json_object_set_new(o, "state", json_string(segment_life(&v->attached)));
+    json_object_set_new(o, "attached", pids);
+    segment_put(o, "not_asked", (uint64_t)v->attached.unread);
+    segment_put(o, "created", (uint64_t)v->created);
+}
+
+json_t *segment_json(const segment_view *v)
+{
+    json_t *o = json_pack("{s:o, s:s}", "name", segment_json_text(v->name), "source", v->source);
+    if (v->created)
+        show_json_attached(o, v);
     if (v->error) {
         json_object_set_new(o, "error", json_string(acre_strerror(v->error)));
-    } else {
-        show_json_facts(o, v);
-        show_json_stats(o, v);
-        segment_put_parts(o, v);
+        return o;
     }
-    json_dumpf(o, stdout, JSON_COMPACT);
-    putchar('\n');
-    json_decref(o);
+    show_json_facts(o, v);
+    show_json_stats(o, v);
+    segment_put(o, "used", segment_used(v));
+    segment_put_parts(o, v);
+    return o;
+}
+
+void segment_print_json(const segment_view *v)
+{
+    segment_print_object(segment_json(v));
 }

@@ -15,8 +15,8 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t room, unsigned seed);
-size_t LLVMFuzzerCustomCrossOver(const uint8_t *one, size_t one_size, const uint8_t *two, size_t two_size,
-                                 uint8_t *out, size_t room, unsigned seed);
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *one, size_t one_size, const uint8_t *two,
+                                 size_t two_size, uint8_t *out, size_t room, unsigned seed);
 
 int __wrap_nanosleep(const struct timespec *time, struct timespec *left);
 long __wrap_syscall(long n, long a, long b, long c, long d, long e, long f);
@@ -37,7 +37,8 @@ long __wrap_syscall(long n, long a, long b, long c, long d, long e, long f)
     return n == SYS_clock_nanosleep ? 0 : __real_syscall(n, a, b, c, d, e, f);
 }
 
-static void fuzz_write(const char *dir, const char *name, unsigned kind, const unsigned char *image, size_t size)
+static void fuzz_write(const char *dir, const char *name, unsigned kind, const unsigned char *image,
+                       size_t size)
 {
     char path[512];
     snprintf(path, sizeof path, "%s/%s.%u", dir, name, kind);
@@ -98,14 +99,15 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t room, unsigned
 {
     static unsigned char whole[HOSTILE_ROOM];
     const acre_algorithm *a = acre_algorithm_at(seed / 8 % 9);
-    if (size < 256 && a && room >= HOSTILE_ROOM && (size = hostile_make(whole, a, seed % HOSTILE_KINDS)) != 0)
+    if (size < 256 && a && room >= HOSTILE_ROOM &&
+        (size = hostile_make(whole, a, seed % HOSTILE_KINDS)) != 0)
         memcpy(data, whole, size);
     return hostile_mutate(data, size, room < HOSTILE_ROOM ? room : HOSTILE_ROOM, seed);
 }
 
 /* The first up to some word, the second from there on. */
-size_t LLVMFuzzerCustomCrossOver(const uint8_t *one, size_t one_size, const uint8_t *two, size_t two_size,
-                                 uint8_t *out, size_t room, unsigned seed)
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *one, size_t one_size, const uint8_t *two,
+                                 size_t two_size, uint8_t *out, size_t room, unsigned seed)
 {
     size_t least = one_size < two_size ? one_size : two_size;
     if (one_size > room || least == 0)

@@ -64,7 +64,8 @@ static int hostile_look(hostile_user *u)
     acre_heap_stats(u->heap, &stats);
     acre_heap_parts(u->heap, hostile_part, &sum);
     acre_heap_classes(u->heap, hostile_class, &sum);
-    sum += acre_heap_free_memory(u->heap) + acre_heap_high_water(u->heap) + acre_heap_all_free(u->heap);
+    sum += acre_heap_free_memory(u->heap) + acre_heap_high_water(u->heap) +
+           acre_heap_all_free(u->heap);
     return acre_heap_check(u->heap, &damage);
 }
 
@@ -87,14 +88,17 @@ static void hostile_touch(const hostile_user *u, char *p, size_t n)
 {
     if (!p)
         return;
-    if (!acre_segment_contains(u->segment, p) || (n && !acre_segment_contains(u->segment, p + n - 1)))
+    if (!acre_segment_contains(u->segment, p) ||
+        (n && !acre_segment_contains(u->segment, p + n - 1)))
         __builtin_trap();
     memset(p, 0xa5, n);
 }
 
 static void hostile_use_one(hostile_user *u, size_t size)
 {
-    acre_resize_command grow = {.flags = ACRE_FORWARDS | ACRE_BACKWARDS | ACRE_NEW, .limit = size + 8, .preferred = size * 2 + 64};
+    acre_resize_command grow = {.flags = ACRE_FORWARDS | ACRE_BACKWARDS | ACRE_NEW,
+                                .limit = size + 8,
+                                .preferred = size * 2 + 64};
     bool reused;
     char *p = acre_alloc(u->heap, size);
     hostile_touch(u, p, size);
@@ -112,25 +116,36 @@ static void hostile_use_many(hostile_user *u)
     acre_off *root = acre_segment_root(u->segment);
     if (acre_alloc_many(u->heap, 6, NULL, 40, many) == 0)
         acre_free_many(u->heap, 6, many);
-    acre_free_from(u->heap, root);
+    *root = 0; /* the application's own: what it named may be no block */
     if (acre_alloc_into(u->heap, root, 72) == 0)
         acre_free_from(u->heap, root);
+}
+
+/* Each block is given back once: an address inside of another block may look like one. */
+static void hostile_free(hostile_user *u, size_t first, size_t step)
+{
+    for (size_t i = first; i < u->kept; i += step)
+        acre_free(u->heap, u->block[i]);
+}
+
+static void hostile_realloc(hostile_user *u)
+{
+    for (size_t i = 1; i < u->kept; i += 2) {
+        void *p = acre_realloc(u->heap, u->block[i], 20 * i);
+        u->block[i] = p ? p : u->block[i];
+    }
 }
 
 static void hostile_use(hostile_user *u)
 {
     static const size_t sizes[] = {0, 16, 24, 100, 500, 3000, 40000};
     size_t given;
-    for (size_t i = 0; i < u->kept; i += 2)
-        acre_free(u->heap, u->block[i]);
+    hostile_free(u, 0, 2);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         hostile_use_one(u, sizes[i]);
-    for (size_t i = 1; i < u->kept; i += 2)
-        if (acre_realloc(u->heap, u->block[i], 20 * i) == NULL)
-            acre_free(u->heap, u->block[i]);
+    hostile_realloc(u);
     hostile_use_many(u);
-    for (size_t i = 0; i < u->kept; i++)
-        acre_free(u->heap, u->block[i]);
+    hostile_free(u, 1, 2);
     acre_heap_free_empty(u->heap);
     acre_heap_purge(u->heap, 0, &given);
     acre_heap_zero_free(u->heap);
@@ -138,8 +153,8 @@ static void hostile_use(hostile_user *u)
 
 /* ---- both ---- */
 
-static int hostile_open(const hostile_place *p, const unsigned char *image, size_t size, bool read_only,
-                        bool in_file, acre_segment **s)
+static int hostile_open(const hostile_place *p, const unsigned char *image, size_t size,
+                        bool read_only, bool in_file, acre_segment **s)
 {
     unsigned char *at = p->room + (HOSTILE_ROOM - size) / 16 * 16;
     acre_segment_options o = {.read_only = read_only, .fd = p->fd, .buffer = at, .size = size};
@@ -152,8 +167,8 @@ static int hostile_open(const hostile_place *p, const unsigned char *image, size
     return acre_segment_open(s, ACRE_MEMFD, NULL, &o);
 }
 
-void hostile_meet(const hostile_place *p, const unsigned char *image, size_t size, bool read_only, bool in_file,
-                  hostile_seen *seen)
+void hostile_meet(const hostile_place *p, const unsigned char *image, size_t size, bool read_only,
+                  bool in_file, hostile_seen *seen)
 {
     hostile_user u = {.seed = size * 2 + 1};
     *seen = (hostile_seen){0};

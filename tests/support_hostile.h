@@ -41,7 +41,7 @@ typedef struct hostile_seen {
 
 /* Copy the image between the guards, open it there, or (in_file) from a file, and look at all there is to see.
  * If the heap's check passes, do everything that a user does with a heap. */
-void hostile_meet(const hostile_place *p, const unsigned char *image, size_t size, bool read_only, bool in_file,
-                  hostile_seen *seen);
+void hostile_meet(const hostile_place *p, const unsigned char *image, size_t size, bool read_only,
+                  bool in_file, hostile_seen *seen);
 
 #endif

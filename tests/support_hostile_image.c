@@ -123,12 +123,21 @@ static size_t hostile_spot(hostile_change *c, size_t align)
 {
     size_t at = 0, span = c->size, control = c->control ? c->control : SEGMENT_HEADER;
     switch (hostile_below(&c->seed, 8)) {
-    case 0: span = SEGMENT_HEADER; break;
-    case 1: at = control, span = sizeof(acre__heap_control) + 128; break;
-    case 2: at = SEGMENT_HEADER, span = SEGMENT_DIRECTORY; break;
+    case 0:
+        span = SEGMENT_HEADER;
+        break;
+    case 1:
+        at = control, span = sizeof(acre__heap_control) + 128;
+        break;
+    case 2:
+        at = SEGMENT_HEADER, span = SEGMENT_DIRECTORY;
+        break;
     case 3:
-    case 4: at = control, span = 4096; break;
-    default: break;
+    case 4:
+        at = control, span = 4096;
+        break;
+    default:
+        break;
     }
     at += hostile_below(&c->seed, span) & ~(align - 1);
     return at + 8 <= c->size ? at : 0;
@@ -144,19 +153,30 @@ static uint64_t hostile_peek(const hostile_change *c, size_t at, size_t bytes)
 /* What a stranger would try: ends, beyond ends, other words, in bytes and in the units of links. */
 static uint64_t hostile_value(hostile_change *c, uint64_t old, size_t bytes)
 {
-    static const uint64_t fixed[] = {0, 1, ~(uint64_t)0, 0x7fffffff, 0x80000000, (uint64_t)1 << 47, (uint64_t)1 << 63};
+    static const uint64_t fixed[] = {
+        0, 1, ~(uint64_t)0, 0x7fffffff, 0x80000000, (uint64_t)1 << 47, (uint64_t)1 << 63};
     uint64_t r = hostile_random(&c->seed), near = r >> 60, unit = 1u << (r >> 56) % 7;
     switch (r % 10) {
-    case 0: return fixed[(r >> 8) % (sizeof fixed / sizeof *fixed)];
-    case 1: return old + near - 8;
-    case 2: return old ^ (uint64_t)1 << (r >> 8) % (8 * bytes);
-    case 3: return (c->size + (near - 8) * 16) / unit;
-    case 4: return hostile_below(&c->seed, c->size) / unit;
-    case 5: return hostile_below(&c->seed, c->size) & ~(uint64_t)15;
-    case 6: return hostile_peek(c, hostile_spot(c, 4), bytes);
-    case 7: return hostile_peek(c, hostile_spot(c, 4), bytes) + near - 8;
-    case 8: return (uint64_t)0 - hostile_below(&c->seed, c->size);
-    default: return hostile_random(&c->seed) >> (r >> 8) % 64;
+    case 0:
+        return fixed[(r >> 8) % (sizeof fixed / sizeof *fixed)];
+    case 1:
+        return old + near - 8;
+    case 2:
+        return old ^ (uint64_t)1 << (r >> 8) % (8 * bytes);
+    case 3:
+        return (c->size + (near - 8) * 16) / unit;
+    case 4:
+        return hostile_below(&c->seed, c->size) / unit;
+    case 5:
+        return hostile_below(&c->seed, c->size) & ~(uint64_t)15;
+    case 6:
+        return hostile_peek(c, hostile_spot(c, 4), bytes);
+    case 7:
+        return hostile_peek(c, hostile_spot(c, 4), bytes) + near - 8;
+    case 8:
+        return (uint64_t)0 - hostile_below(&c->seed, c->size);
+    default:
+        return hostile_random(&c->seed) >> (r >> 8) % 64;
     }
 }
 
@@ -185,7 +205,8 @@ static void hostile_move(hostile_change *c, bool swap)
 /* A call that did not come to its end: words that the journal says to restore, often as they are. */
 static void hostile_journal(hostile_change *c)
 {
-    if (!c->control || c->control + sizeof(acre__heap_control) + 16 * sizeof(acre_journal_entry) > c->size)
+    if (!c->control ||
+        c->control + sizeof(acre__heap_control) + 16 * sizeof(acre_journal_entry) > c->size)
         return;
     acre__heap_control *h = (void *)(c->image + c->control);
     h->journal.count = 1 + hostile_below(&c->seed, 5);

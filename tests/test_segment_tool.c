@@ -58,7 +58,7 @@ ACRE_TEST(segment_tool, bad_usage_ends_with_2)
     tool_expect("segment rm", "", 2, "which NAME or FILE");
     tool_expect("segment purge", "", 2, "which NAME or FILE");
     tool_expect("segment purge", "there-is-no-such-segment", 2, "No such file");
-    tool_expect("segment ls", "x", 2, "takes no NAME");
+    tool_expect("segment ls", "/nonexistent", 2, "No such file");
     tool_expect("segment info --nosuch", "x", 2, "nosuch");
     tool_expect("segment info", "there-is-no-such-segment", 2, "No such file");
     tool_expect("segment check", "/nonexistent/file", 2, "No such file");
