@@ -27,7 +27,7 @@ FLAGS_tsan     := -O1 -g -fsanitize=thread
 FLAGS_coverage := -O0 -g --coverage
 # Any seeded bug, chosen by the environment; the library as it is built has none.
 FLAGS_bugs     := -DNDEBUG -DACRE_BUG=acre__bug
-FLAGS_fuzz     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined
+FLAGS_fuzz     := -O2 -g -fno-sanitize-recover=all -fsanitize=fuzzer-no-link,address,undefined -DNDEBUG
 WARN     := -Wall -Wextra -Wshadow $(if $(CI),-Werror)
 WARN_C   := $(WARN) -Wstrict-prototypes -Wmissing-prototypes
 COMMON   := -D_GNU_SOURCE -fPIC -Iinclude -I. -MMD -MP
@@ -248,8 +248,21 @@ check-tsan:  ## the concurrent tests under the thread sanitizer, plain runner
 plain: $(addprefix $B/plain/test_,$(or $(T),sync $(PRIMITIVES) rw named file_lock queue queue_shared $(RINGS) concurrent sharded replay_together))
 	@for t in $^; do $$t || exit 1; done
 
+# Naps are left out: nobody else uses the image, so that there is nobody to wait for.
+$B/fuzz_segment: $(call obj,tests/fuzz_segment.c $(wildcard tests/support_hostile*.c)) $B/libacre.a
+	$(call say,LD,$(CC) -fsanitize=fuzzer,address,undefined -Wl$(comma)--wrap=syscall$(comma)--wrap=nanosleep $^ -o $@ -lpthread)
+
 FUZZ_SECONDS ?= 60
-fuzz:  ## feed the trace reader with what libFuzzer finds (clang), FUZZ_SECONDS=60
+FUZZ_RUNS ?= 1000000
+fuzz: fuzz-trace fuzz-segment  ## hostile traces and segments, by libFuzzer (clang): FUZZ_SECONDS=60, FUZZ_RUNS=1000000
+.PHONY: fuzz-trace fuzz-segment
+fuzz-segment:
+	@tools/install-packages.sh $(PACKAGES_BUILD) clang libclang-rt-14-dev
+	@mkdir -p build/fuzz/segments
+	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang build/fuzz/fuzz_segment
+	build/fuzz/fuzz_segment -runs=$(FUZZ_RUNS) -timeout=10 -rss_limit_mb=2048 -max_len=32768 -print_final_stats=1 \
+	    -artifact_prefix=build/fuzz/ build/fuzz/segments
+fuzz-trace:
 	@tools/install-packages.sh $(PACKAGES_BUILD) clang libclang-rt-14-dev
 	@mkdir -p build/fuzz/corpus && cp tests/data/golden.* build/fuzz/corpus/ 2>/dev/null || true
 	clang -std=gnu11 -D_GNU_SOURCE -g -O1 -I. -Iinclude -fsanitize=fuzzer,address,undefined \
