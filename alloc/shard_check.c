@@ -86,13 +86,24 @@ static uint32_t shard_class_at(const acre_region *r, uint64_t offset)
     return map_class(acre__shard_map_entry(r, offset / SHARD_FRAME));
 }
 
+/* The checksum of nothing but zeros is zero. */
+static bool shard_sizes_sane(const shard_root *o)
+{
+    for (size_t i = 0; i < sizeof o->class_of / sizeof *o->class_of; i++) {
+        uint32_t at = o->class_of[i], class = map_class(at);
+        if (class > o->classes || at != SHARD_CLASS_AT(class))
+            return false;
+    }
+    return true;
+}
+
 static bool shard_sane(const acre_region *r)
 {
     const shard_root *o = shard_root_of(r);
     return r->size >= SHARD_MIN_SIZE && o->classes <= SHARD_CLASSES && o->flat <= SHARD_FLAT &&
            (o->bins == 0 || o->bins == SHELF_BINS) &&
            shard_inside(r, SHARD_AT, SHARD_ROOT_BYTES(o->flat)) &&
-           acre__shard_checksum(o) == o->checksum && !o->none.free && !o->none.remote;
+           acre__shard_checksum(o) == o->checksum && shard_sizes_sane(o) && !o->none.free && !o->none.remote;
 }
 
 /* shard_give() follows the flat map without looking. */

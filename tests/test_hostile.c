@@ -242,6 +242,13 @@ ACRE_TEST(hostile, a_map_that_lies_over_the_constants_of_sharded)
     }
 }
 
+ACRE_TEST(hostile, constants_of_sharded_that_are_all_zero_are_refused)
+{
+    hostile *h = hostile_begin("sharded", 0);
+    memset(h->region + SHARD_AT, 0, offsetof(shard_root, none));
+    ACRE_CHECK_EQUAL(hostile_try(h, false).opened, ACRE_ECORRUPT);
+}
+
 static void a_slot_that_names_what_is_nowhere_is_refused(const acre_algorithm *a)
 {
     static const uint64_t nowhere[] = {UINT64_MAX, (uint64_t)1 << 40, (uint64_t)1 << 63, 8};

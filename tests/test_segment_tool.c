@@ -2,6 +2,7 @@
 /* `acre segment` and `acre algorithms` as a user meets them: what a segment is, read from outside while
  * others use it, also when it is damaged, foreign, cut off, or its writer stands still (A-60). */
 #include "tests/support_heap.h"
+#include "tests/support_hostile.h"
 #include "tests/support_tool.h"
 
 #include <fcntl.h>
@@ -225,6 +226,41 @@ ACRE_TEST(segment_tool, a_damaged_header_ends_with_2)
     tool_poke(path, 72, 0xa5); /* the capacity: the checksum no longer fits */
     tool_expect("segment info", path, 2, "is damaged");
     ACRE_CHECK(unlink(path) == 0);
+}
+
+/* Each refusal says why, in words of its own. */
+static void tool_refusal(off_t at, uint32_t word, bool sign, const char *text)
+{
+    const char *path = tool_path();
+    unsigned char image[256];
+    ACRE_CHECK_EQUAL(acre_segment_close(tool_make("rbtree_best_fit", ACRE_FILE, path)), 0);
+    int fd = open(path, O_RDWR);
+    ACRE_CHECK(fd >= 0 && pread(fd, image, sizeof image, 0) == sizeof image);
+    if (at < 256)
+        memcpy(image + at, &word, sizeof word);
+    else
+        ACRE_CHECK(pwrite(fd, &word, sizeof word, at) == sizeof word);
+    if (sign)
+        hostile_sign(image);
+    ACRE_CHECK(pwrite(fd, image, sizeof image, 0) == sizeof image && close(fd) == 0);
+    tool_expect("segment check", path, 2, text);
+    ACRE_CHECK(unlink(path) == 0);
+}
+
+ACRE_TEST(segment_tool, each_refusal_says_why)
+{
+    tool_refusal(0, 1, false, "not an acre segment");
+    tool_refusal(8, 1, true, "another format version: format 1, this is for 2");
+    tool_refusal(16, 1, true, "made by an incompatible build");
+    tool_refusal(32, 1, true, "uses a feature this build does not know");
+    tool_refusal(36, 99, true, "another format version: layout 99 of rbtree_best_fit");
+    tool_refusal(40, 0x7a7a7a7a, true, "unknown memory algorithm: \"zzzz");
+    tool_refusal(72, 1, false, "damaged: its header's checksum is wrong");
+    tool_refusal(76, 0x10000, true, "damaged: the sizes in its header are impossible");
+    tool_refusal(128, 0x200000, false, "shorter than its header says: 1048576 bytes, not 2097152");
+    tool_refusal(136, 0, false, "damaged: its header's state is not");
+    tool_refusal(768 + 80, 77, false, "damaged: the heap's control");
+    tool_refusal(768 + 204, 0xffffffff, false, "damaged: the heap's control");
 }
 
 ACRE_TEST(segment_tool, check_names_the_broken_rule)
