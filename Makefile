@@ -250,7 +250,7 @@ plain: $(addprefix $B/plain/test_,$(or $(T),sync $(PRIMITIVES) rw named file_loc
 
 # Naps are left out: nobody else uses the image, so that there is nobody to wait for.
 $B/fuzz_segment: $(call obj,tests/fuzz_segment.c $(wildcard tests/support_hostile*.c)) $B/libacre.a
-	$(call say,LD,$(CC) -fsanitize=fuzzer,address,undefined -Wl$(comma)--wrap=syscall$(comma)--wrap=nanosleep $^ -o $@ -lpthread)
+	$(call say,LD,$(CC) -fsanitize=fuzzer$(comma)address$(comma)undefined -Wl$(comma)--wrap=syscall$(comma)--wrap=nanosleep $^ -o $@ -lpthread)
 
 FUZZ_SECONDS ?= 60
 FUZZ_RUNS ?= 1000000

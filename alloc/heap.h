@@ -163,8 +163,8 @@ static inline void acre__heap_leave(acre_heap *h)
 /* Inside enter/leave, behind the journal's batch entry: empty n slots and free what they name. */
 void acre__publish_undo(acre_heap *h, acre_off *slots, uint64_t n);
 
-/* Can that be done, whoever wrote the entry?  The heap is sound, and the slots lie where a user's can.
- * Costs a check of the heap. */
+/* Can that be done, whoever wrote the entry?  The heap is sound, the slots lie where a user's can, and name
+ * live blocks.  Costs a check of the heap, and a bit for 16 bytes of it.  False also if there is no memory for that. */
 bool acre__publish_undoable(acre_heap *h, const acre_off *slots, uint64_t n);
 
 /* Run collect(h, version, arg), which only reads, until it has seen the heap at one moment, without the

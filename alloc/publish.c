@@ -18,6 +18,7 @@
 #include "alloc/heap.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 static bool publish_in_segment(const acre_heap *h, const acre_off *slots, uint64_t n)
 {
@@ -88,30 +89,49 @@ void acre__publish_undo(acre_heap *h, acre_off *slot, uint64_t n)
     }
 }
 
-typedef struct publish_range {
-    const acre_heap *heap;
-    const acre_off *slots;
-    uint64_t at, n; /* of the slots, in the region */
-} publish_range;
+/* What a stranger's slots may name, and where they may lie. */
+typedef struct publish_known {
+    uint64_t at, bytes; /* of the slots, in the region */
+    uint64_t around;    /* the live block that they lie in; 0: none */
+    uint64_t *start;    /* a bit for each unit that begins a live block */
+} publish_known;
 
-/* The live block around the slots: not 0, and > 0 if none of them names it. */
-static int publish_around(void *arg, const acre_block *b)
+static int publish_know(void *arg, const acre_block *b)
 {
-    const publish_range *s = arg;
-    bool around = b->used && s->at >= b->offset && s->at + s->n * sizeof(acre_off) <= b->offset + b->size;
-    for (uint64_t i = 0; around && i < s->n; i++)
-        if (publish_block(s->heap, s->slots[i]) == s->heap->region.base + b->offset)
-            return -1;
-    return around;
+    publish_known *k = arg;
+    uint64_t unit = b->offset / ACRE_ALIGN_MIN;
+    if (!b->used)
+        return 0;
+    k->start[unit / 64] |= (uint64_t)1 << unit % 64;
+    if (k->at >= b->offset && k->at + k->bytes <= b->offset + b->size)
+        k->around = b->offset;
+    return 0;
+}
+
+/* Each names a live block that no other one names, and that they do not lie in. */
+static bool publish_all_known(const acre_heap *h, publish_known *k, const acre_off *slots, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        const char *p = publish_block(h, slots[i]);
+        uint64_t at = (uint64_t)(p ? p - h->region.base : 0), unit = at / ACRE_ALIGN_MIN;
+        if (p && (at == k->around || !(k->start[unit / 64] >> unit % 64 & 1)))
+            return false;
+        if (p)
+            k->start[unit / 64] &= ~((uint64_t)1 << unit % 64);
+    }
+    return true;
 }
 
 bool acre__publish_undoable(acre_heap *h, const acre_off *slots, uint64_t n)
 {
-    uint64_t at = (uint64_t)((const char *)slots - h->region.base);
-    publish_range s = {h, slots, at, n};
+    publish_known k = {.at = (uint64_t)((const char *)slots - h->region.base), .bytes = n * sizeof *slots};
     if (h->algorithm->check(&h->region, &(acre_damage){0}) != 0)
         return false;
-    return (const char *)slots < (char *)h->control || h->algorithm->walk(&h->region, publish_around, &s) > 0;
+    k.start = calloc(h->region.size / ACRE_ALIGN_MIN / 64 + 1, sizeof *k.start);
+    bool can = k.start && h->algorithm->walk(&h->region, publish_know, &k) == 0 &&
+               ((const char *)slots < (char *)h->control || k.around) && publish_all_known(h, &k, slots, n);
+    free(k.start);
+    return can;
 }
 
 static int publish_fill(acre_heap *h, size_t n, const size_t *sizes, size_t size, acre_off *slots)

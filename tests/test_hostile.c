@@ -185,6 +185,21 @@ ACRE_TEST(hostile, slots_that_name_their_own_block_are_left_alone)
     ACRE_CHECK_EQUAL(acre_segment_close(s), 0);
 }
 
+/* An address inside of a block may look like one. */
+ACRE_TEST(hostile, slots_that_name_no_block_are_left_alone)
+{
+    hostile *h = hostile_begin("tlsf", 0);
+    unsigned char *block = hostile_used(h);
+    uint64_t inside = (uint64_t)(block - h->image) + 32;
+    memcpy(block + 24, block - 8, 8); /* its header once more */
+    h->header->root = inside;
+    hostile_note(h, &h->header->root, 1, ACRE__BATCH);
+    acre_segment *s = hostile_file(h);
+    ACRE_CHECK_EQUAL(acre_heap_check(acre_segment_heap(s), NULL), 0);
+    ACRE_CHECK_EQUAL(*acre_segment_root(s), inside);
+    ACRE_CHECK_EQUAL(acre_segment_close(s), 0);
+}
+
 /* A real one, whose writer died: they are emptied, also by who opens the segment after the death. */
 ACRE_TEST(hostile, slots_of_a_dead_writer_are_emptied)
 {
