@@ -2,7 +2,7 @@
 /* segment.c: `acre segment`: segments in shared memory and in files: what there is, what is in them, are they whole,
  * away with what is free in them, away with them.
  *
- * ls, info, check, map and dump map the segment read-only and take no lock: nobody who works in it is held up, and
+ * ls, info, check, names, map and dump map the segment read-only and take no lock: nobody who works in it is held up, and
  * a segment whose writer stands still can be looked at, too. */
 #include "cli/cli.h"
 #include "cli/segment_tools.h"
@@ -113,6 +113,15 @@ static const struct segment_tool {
       "or somebody was at work in it all the time; 2: not a segment.",
       0, 0, 0},
      "verify segments"},
+    {"names",
+     NULL,
+     segment_list_names,
+     {segment_json_option, segment_option, "NAME|FILE…",
+      "Show the objects that are found by name, and those that are the only one of their type: where they are, how many "
+      "elements, of which size and type.  Reads only and takes no lock.\v"
+      "Exit status 1: there are no names, or they cannot be read now; 2: not a segment.",
+      0, 0, 0},
+     "show objects by name"},
     {"map",
      NULL,
      segment_draw,
@@ -204,5 +213,5 @@ int cmd_segment(int argc, char **argv)
     for (int i = 0; i < SEGMENT_TOOLS; i++)
         if (strcmp(argv[1], segment_tools[i].name) == 0)
             return segment_run(&segment_tools[i], argc - 1, argv + 1);
-    return cli_fail("segment: unknown command \"%s\" (ls, info, check, map, dump, recover, purge, rm)", argv[1]);
+    return cli_fail("segment: unknown command \"%s\" (ls, info, check, names, map, dump, recover, purge, rm)", argv[1]);
 }

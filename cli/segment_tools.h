@@ -137,6 +137,7 @@ int segment_check(const segment_args *a, const char *name);
 int segment_recover(const segment_args *a, const char *name);
 int segment_purge(const segment_args *a, const char *name);
 int segment_draw(const segment_args *a, const char *name);
+int segment_list_names(const segment_args *a, const char *name);
 int segment_dump(const segment_args *a);
 int segment_rm(const segment_args *a);
 
