@@ -166,8 +166,8 @@ static acre_off *flat_seek_entry(acre_segment *s, acre_off at, uint64_t *place, 
 {
     uint64_t room = 0;
     int sign;
-    names_key k = key_of(names_entry_at(s, at));
-    acre_off *array = flat_array(s, &room);
+    names_key k;
+    acre_off *array = key_of(s, at, &k) ? flat_array(s, &room) : NULL;
     return array && flat_seek(s, &k, false, place, found, &sign) == 0 ? array : NULL;
 }
 

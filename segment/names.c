@@ -127,8 +127,9 @@ static int names_insert(acre_segment *s, names_entry *e, acre_off at)
 {
     if (names_count(s, e))
         return s->index->insert(s, at);
-    if (e->after)
-        acre__store(acre__names_slot(s, e->after), at + e->distance);
+    acre_off *slot = acre__names_slot(s, e->after);
+    if (slot)
+        acre__store(slot, at + e->distance);
     return 0;
 }
 

@@ -138,11 +138,15 @@ static inline __attribute__((always_inline)) int key_compare(const acre_segment 
     return sign ? sign : key_sign(length, k->length);
 }
 
-/* An entry's own, as long as it stays where it is. */
-static inline names_key key_of(const names_entry *e)
+/* An entry's own, as long as it stays where it is.  false: it is damaged. */
+static inline bool key_of(const acre_segment *s, acre_off at, names_key *k)
 {
-    uint64_t shape = acre__peek(&e->shape);
-    return (names_key){(const char *)e->text, names_name_length(shape), 0, 0, NAMES_KEY_SHAPE(shape)};
+    const names_entry *e = names_entry_at(s, at);
+    uint64_t shape = e ? acre__peek(&e->shape) : 0, length = names_name_length(shape);
+    if (!e || !names_inside(s, at, sizeof *e + names_padded(length)))
+        return false;
+    *k = (names_key){(const char *)e->text, length, 0, 0, NAMES_KEY_SHAPE(shape)};
+    return true;
 }
 
 /* Where a cursor stands. */
