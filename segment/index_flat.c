@@ -144,9 +144,11 @@ static void flat_open(acre_off *array, uint64_t *count, uint64_t place, acre_off
     uint64_t i = *count;
     if (i == place)
         flat_put(&array[i], entry);
-    else
+    else if (!ACRE_BUG_IS(119))
         flat_put(&array[i], array[i - 1]);
     flat_put(count, i + 1);
+    if (ACRE_BUG_IS(119) && i > place)
+        flat_put(&array[i], array[i - 1]);
     if (i == place)
         return;
     for (i--; i > place; i--)

@@ -118,7 +118,7 @@ static void names_linked(acre_segment *s, names_entry *e)
     uint64_t *count = names_count(s, e);
     acre__order();
     if (count)
-        acre__put(count, e->after);
+        acre__put(count, ACRE_BUG_IS(116) ? *count + 1 : e->after);
     names_set_stage(e, NAMES_LIVE);
     names_pop(s);
 }
@@ -180,7 +180,7 @@ static bool names_is_linked(acre_segment *s, const names_entry *e, acre_off at)
 {
     const acre_off *slot = acre__names_slot(s, e->after);
     if (names_count(s, e))
-        return s->index->contains(s, at);
+        return s->index->contains(s, at) && !ACRE_BUG_IS(115);
     return slot && *slot == at + e->distance;
 }
 

@@ -79,7 +79,7 @@ static void object_undo(acre_segment *s, const acre_type *t, char *first, uint64
 {
     if (t && t->fini)
         while (n--)
-            t->fini(s, first + n * t->size);
+            t->fini(s, first + (ACRE_BUG_IS(120) ? 0 : n * t->size));
 }
 
 static int object_init(acre_segment *s, const object_plan *p, char *first)
