@@ -37,8 +37,8 @@ typedef struct names_proof {
 /* One kind of index: a set of entries.  insert … recover: with the lock.  find, next: with or without;
  * 0, ENOENT, or EAGAIN: cannot be told at present (or, with the lock: it is damaged). */
 typedef struct names_index {
-    unsigned (*links)(uint64_t hash); /* words that an entry needs; NULL: none */
-    int (*insert)(acre_segment *s, acre_off entry); /* the store of one word; ENOMEM, ACRE_ECORRUPT */
+    unsigned (*links)(uint64_t hash);                /* words that an entry needs; NULL: none */
+    int (*insert)(acre_segment *s, acre_off entry);  /* the store of one word; ENOMEM, ACRE_ECORRUPT */
     void (*remove)(acre_segment *s, acre_off entry); /* if it is in; outdates what was read of it */
     bool (*contains)(acre_segment *s, acre_off entry);
     void (*settle)(acre_segment *s); /* after an insert: grow, if that is due and possible */
@@ -124,7 +124,8 @@ static inline void names_outdate(segment_names *n, unsigned stripe)
     acre__after_mark(); /* before anything else happens to the entry */
 }
 
-/* What was read before this still holds. */
+/* What was read before this still holds.  (Who inserts stores the same value anew: whoever finds an entry has then
+ * seen what was written before it, also as the thread sanitizer sees it.) */
 static inline bool names_holds(const names_proof *p)
 {
     acre__before_look();

@@ -222,8 +222,8 @@ int acre_construct_unique(acre_segment *s, const acre_type *t, size_t n, void *a
 }
 
 /* Mostly it is there, and then no lock is needed. */
-static int object_find_or_construct(acre_segment *s, const acre_type *t, uint32_t kind, const char *name,
-                                    size_t length, size_t n, void *arg, void **out, bool *made)
+static int object_find_or_construct(acre_segment *s, const acre_type *t, uint32_t kind, const char *name, size_t length,
+                                    size_t n, void *arg, void **out, bool *made)
 {
     bool ignored;
     if (n == 0)
@@ -236,8 +236,8 @@ static int object_find_or_construct(acre_segment *s, const acre_type *t, uint32_
     return e;
 }
 
-int acre_find_or_construct_n(acre_segment *s, const acre_type *t, const char *name, size_t length, size_t n,
-                             void *arg, void **out, bool *made)
+int acre_find_or_construct_n(acre_segment *s, const acre_type *t, const char *name, size_t length, size_t n, void *arg,
+                             void **out, bool *made)
 {
     return object_find_or_construct(s, t, ACRE_OBJECT_NAMED, name, length, n, arg, out, made);
 }

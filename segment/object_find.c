@@ -98,8 +98,8 @@ static __attribute__((noinline)) int find_again(acre_segment *s, const names_key
     return e;
 }
 
-int acre__object_find(acre_segment *s, const acre_type *t, uint32_t kind, const char *name, size_t length,
-                      void **out, size_t *count)
+int acre__object_find(acre_segment *s, const acre_type *t, uint32_t kind, const char *name, size_t length, void **out,
+                      size_t *count)
 {
     object_seen seen;
     int e = object_name_check(s, name, length);

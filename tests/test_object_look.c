@@ -178,27 +178,27 @@ static void look_all(uint32_t index, bool visit, void (*meanwhile)(acre_segment 
     printf("%zu instructions, %zu times there, %zu absent\n", k, there, absent);
 }
 
-#define LOOK_TESTS(index, kind)                                                                              \
-    ACRE_TEST(object_look, what_goes_meanwhile_is_not_found_##index)                                         \
-    {                                                                                                        \
-        look_all(kind, false, look_leave_a_decoy, true);                                                     \
-    }                                                                                                        \
-    ACRE_TEST(object_look, what_stays_is_found_while_it_grows_##index)                                       \
-    {                                                                                                        \
-        look_all(kind, false, look_grow, false);                                                             \
-    }                                                                                                        \
-    ACRE_TEST(object_look, what_stays_is_found_while_it_shrinks_##index)                                     \
-    {                                                                                                        \
-        look_all(kind, false, look_grow_and_shrink, false);                                                  \
-    }                                                                                                        \
-    ACRE_TEST(object_look, what_stays_is_found_while_others_go_##index)                                      \
-    {                                                                                                        \
-        look_all(kind, false, look_take_others, false);                                                      \
-    }                                                                                                        \
-    ACRE_TEST(object_look, what_stays_is_visited_once_##index)                                               \
-    {                                                                                                        \
-        look_all(kind, true, look_grow_and_shrink, false);                                                   \
-        look_all(kind, true, look_take_others, false);                                                       \
+#define LOOK_TESTS(index, kind)                                                                                        \
+    ACRE_TEST(object_look, what_goes_meanwhile_is_not_found_##index)                                                   \
+    {                                                                                                                  \
+        look_all(kind, false, look_leave_a_decoy, true);                                                               \
+    }                                                                                                                  \
+    ACRE_TEST(object_look, what_stays_is_found_while_it_grows_##index)                                                 \
+    {                                                                                                                  \
+        look_all(kind, false, look_grow, false);                                                                       \
+    }                                                                                                                  \
+    ACRE_TEST(object_look, what_stays_is_found_while_it_shrinks_##index)                                               \
+    {                                                                                                                  \
+        look_all(kind, false, look_grow_and_shrink, false);                                                            \
+    }                                                                                                                  \
+    ACRE_TEST(object_look, what_stays_is_found_while_others_go_##index)                                                \
+    {                                                                                                                  \
+        look_all(kind, false, look_take_others, false);                                                                \
+    }                                                                                                                  \
+    ACRE_TEST(object_look, what_stays_is_visited_once_##index)                                                         \
+    {                                                                                                                  \
+        look_all(kind, true, look_grow_and_shrink, false);                                                             \
+        look_all(kind, true, look_take_others, false);                                                                 \
     }
 LOOK_TESTS(hash, ACRE_INDEX_HASH)
 LOOK_TESTS(ordered, ACRE_INDEX_ORDERED)

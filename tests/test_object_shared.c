@@ -3,8 +3,8 @@
 #include "tests/support_object.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -320,12 +320,12 @@ static void killed_at_random(acre_segment *s)
     ACRE_CHECK(kill_shared->turns > 0);
 }
 
-#define CASES(X, ...)                                \
-    X(__VA_ARGS__, two_processes_on_one_name_A31)    \
-    X(__VA_ARGS__, one_of_many_makes_it)             \
-    X(__VA_ARGS__, finders_beside_changers)          \
-    X(__VA_ARGS__, nobody_waits_to_find)             \
-    X(__VA_ARGS__, atomic_sections_A25)              \
+#define CASES(X, ...)                                                                                                  \
+    X(__VA_ARGS__, two_processes_on_one_name_A31)                                                                      \
+    X(__VA_ARGS__, one_of_many_makes_it)                                                                               \
+    X(__VA_ARGS__, finders_beside_changers)                                                                            \
+    X(__VA_ARGS__, nobody_waits_to_find)                                                                               \
+    X(__VA_ARGS__, atomic_sections_A25)                                                                                \
     X(__VA_ARGS__, killed_at_random)
 OBJECT_CASES(CASES, object_shared)
 
@@ -406,7 +406,8 @@ static void damage_one(damage *d, acre_off at, unsigned bit, bool dead)
 
 static void damage_all(uint32_t index)
 {
-    damage d = {.index = index, .pristine = aligned_alloc(4096, DAMAGE_SIZE), .buffer = aligned_alloc(4096, DAMAGE_SIZE)};
+    damage d = {
+        .index = index, .pristine = aligned_alloc(4096, DAMAGE_SIZE), .buffer = aligned_alloc(4096, DAMAGE_SIZE)};
     size_t flips = 0;
     acre_default_timeout(1000000); /* a lock that says that somebody has it */
     damage_make(&d);
@@ -418,6 +419,15 @@ static void damage_all(uint32_t index)
     free(d.buffer);
 }
 
-ACRE_TEST(object_damage, hash) { damage_all(ACRE_INDEX_HASH); }
-ACRE_TEST(object_damage, ordered) { damage_all(ACRE_INDEX_ORDERED); }
-ACRE_TEST(object_damage, flat) { damage_all(ACRE_INDEX_FLAT); }
+ACRE_TEST(object_damage, hash)
+{
+    damage_all(ACRE_INDEX_HASH);
+}
+ACRE_TEST(object_damage, ordered)
+{
+    damage_all(ACRE_INDEX_ORDERED);
+}
+ACRE_TEST(object_damage, flat)
+{
+    damage_all(ACRE_INDEX_FLAT);
+}
