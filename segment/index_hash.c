@@ -287,7 +287,7 @@ static int hash_merge(acre_segment *s)
 static int hash_recover(acre_segment *s)
 {
     uint64_t number = hash_number(s);
-    if (number <= HASH_FIRST || ACRE_BUG_IS(117))
+    if (number <= HASH_FIRST)
         return 0;
     acre_off *border = hash_border(s, number - 1);
     if (!border)

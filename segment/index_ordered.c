@@ -117,7 +117,7 @@ static int ordered_insert(acre_segment *s, acre_off at)
     for (unsigned level = 0; level <= links; level++)
         acre__put(ordered_link(s, at, level), *path.link[level]);
     for (unsigned level = 0; level <= links; level++)
-        acre__store(path.link[ACRE_BUG_IS(118) ? links - level : level], at);
+        acre__store(path.link[level], at);
     acre__store(version, *version); /* see names_holds() */
     return 0;
 }

@@ -29,7 +29,8 @@ NAMES_LOOKS bool acre__object_see(const acre_segment *s, acre_off at, object_see
                           acre__peek(&e->count),
                           acre__peek(&e->align),
                           (char *)e + distance};
-    return distance >= sizeof *e + names_text_bytes(seen->shape) + sizeof(names_tag) && seen->align < 32 &&
+    return distance % sizeof(names_tag) == 0 &&
+           distance >= sizeof *e + names_text_bytes(seen->shape) + sizeof(names_tag) && seen->align < 32 &&
            !__builtin_mul_overflow(seen->size, seen->count, &bytes) && bytes <= ACRE_SIZE_MAX &&
            names_inside(s, at, distance + bytes);
 }
