@@ -45,7 +45,7 @@ static inline uint64_t hash_array_size(unsigned array)
 }
 
 /* The bucket's first link; NULL: it cannot be there. */
-static inline acre_off *hash_slot(const acre_segment *s, uint64_t bucket)
+NAMES_LOOKS static inline __attribute__((always_inline)) acre_off *hash_slot(const acre_segment *s, uint64_t bucket)
 {
     unsigned array = hash_array(bucket);
     if (array >= NAMES_LINKS)
