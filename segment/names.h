@@ -24,8 +24,8 @@
 typedef struct names_key {
     const char *name;
     size_t length;
-    uint64_t hash, order; /* order: the hash's bits, last one first */
-    uint64_t shape;       /* NAMES_SHAPE without type */
+    uint64_t hash;
+    uint64_t shape; /* NAMES_SHAPE without type */
 } names_key;
 
 /* What was found is so as long as *word is value. */
@@ -65,17 +65,26 @@ static inline uint64_t names_reach(const acre_segment *s)
     return size < s->window ? size : s->window;
 }
 
-static inline bool names_inside(const acre_segment *s, acre_off at, uint64_t bytes)
+static inline bool names_within(uint64_t reach, acre_off at, uint64_t bytes)
 {
-    uint64_t reach = names_reach(s);
     return at >= SEGMENT_HEADER + SEGMENT_DIRECTORY && at <= reach && bytes <= reach - at;
 }
 
+static inline bool names_inside(const acre_segment *s, acre_off at, uint64_t bytes)
+{
+    return names_within(names_reach(s), at, bytes);
+}
+
 /* NULL: there can be no entry. */
+static inline names_entry *names_entry_within(const acre_segment *s, uint64_t reach, acre_off at)
+{
+    bool sane = at % ACRE_ALIGN_MIN == 0 && names_within(reach, at, sizeof(names_entry));
+    return sane ? (names_entry *)(void *)(s->base + at) : NULL;
+}
+
 static inline names_entry *names_entry_at(const acre_segment *s, acre_off at)
 {
-    bool sane = at % ACRE_ALIGN_MIN == 0 && names_inside(s, at, sizeof(names_entry));
-    return sane ? (names_entry *)(void *)(s->base + at) : NULL;
+    return names_entry_within(s, names_reach(s), at);
 }
 
 /* How many entries a walk may meet, the directory not being trusted: twice what it says, and some that

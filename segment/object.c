@@ -63,7 +63,7 @@ static void object_fill(acre_segment *s, const object_plan *p, acre_off at)
     acre__put(&e->align, (uint8_t)__builtin_ctzll(p->align));
     acre__put(&e->stage, (uint8_t)NAMES_MAKING);
     acre__put(&e->links, (uint16_t)p->links);
-    acre__put(&e->order, p->key ? p->key->order : 0);
+    acre__put(&e->hash, p->key ? p->key->hash : 0);
     acre__put(&e->next, (acre_off)0);
     acre__put(&e->shape, p->shape);
     object_put_text(e->text, p->key ? p->key->name : "", p->key ? p->key->length : 0);
@@ -137,7 +137,7 @@ static bool object_is_begun(const acre_segment *s, const names_key *k)
     const names_entry *e;
     uint64_t most = names_most_steps(s);
     for (acre_off at = names_of(s)->work; (e = names_entry_at(s, at)) && most--; at = e->work_next)
-        if (e->stage == NAMES_MAKING && key_names(s, at, e, k))
+        if (e->stage == NAMES_MAKING && key_names(names_reach(s), at, e, k))
             return true;
     return false;
 }

@@ -60,7 +60,7 @@ static inline uint64_t *object_type_text(names_entry *e, uint64_t shape)
 typedef struct object_seen {
     acre_off at;
     names_entry *entry;
-    uint64_t order, shape, size, count;
+    uint64_t hash, shape, size, count;
     uint32_t align;
     void *address;
 } object_seen;
