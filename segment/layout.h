@@ -3,7 +3,9 @@
 #ifndef ACRE_SEGMENT_LAYOUT_H
 #define ACRE_SEGMENT_LAYOUT_H
 
+#include "segment/hold.h"
 #include "segment/names_layout.h"
+#include "segment/tx.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -46,9 +48,9 @@ typedef struct segment_header {
  * other services keep one of.  All zero is an empty one. */
 typedef struct segment_directory {
     segment_names names; /* lock, index, work in progress: names_layout.h */
-    uint64_t tx[4];     /* transactions */
     uint64_t shared[4]; /* holders of shared objects */
-    uint64_t hold[8];   /* the barrier of snapshots */
+    tx_part tx;         /* transactions */
+    hold_part hold;     /* the barrier of snapshots */
 } segment_directory;
 
 _Static_assert(sizeof(segment_directory) == SEGMENT_DIRECTORY, "segment format");
