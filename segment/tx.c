@@ -61,11 +61,29 @@ static void tx_add(tx_record *r, tx_entry *e, acre_off slot, acre_off value, acr
     acre__put(&r->n, tx_count(r) + 1);
 }
 
-/* Nobody has seen it. */
-static void tx_drop_fresh(acre_segment *s, tx_entry *e)
+/* The entry for which the block was allocated.  NULL: it is an old one. */
+static tx_entry *tx_find_fresh(tx_record *r, acre_off block)
 {
-    if (e->fresh)
-        acre_free_from(&s->heap, &e->fresh);
+    for (uint64_t i = 0; i < tx_count(r); i++)
+        if (r->entry[i].fresh == block)
+            return &r->entry[i];
+    return NULL;
+}
+
+static bool tx_wanted(const tx_record *r, acre_off block)
+{
+    for (uint64_t i = 0; i < tx_count(r); i++)
+        if (r->entry[i].slot && r->entry[i].value == block)
+            return true;
+    return false;
+}
+
+/* Nobody has seen these. */
+static void tx_drop_unwanted(acre_segment *s, tx_record *r)
+{
+    for (uint64_t i = 0; i < tx_count(r); i++)
+        if (r->entry[i].fresh && !tx_wanted(r, r->entry[i].fresh))
+            acre_free_from(&s->heap, &r->entry[i].fresh);
 }
 
 /* ---- beginning ---- */
@@ -114,8 +132,6 @@ int acre_tx_set(acre_tx *tx, acre_off *slot, acre_off value)
     tx_entry *e = tx_find(r, at);
     if (e) {
         acre__put(&e->value, value);
-        if (value != e->fresh)
-            tx_drop_fresh(tx->segment, e);
         return 0;
     }
     e = tx_next(r);
@@ -125,8 +141,8 @@ int acre_tx_set(acre_tx *tx, acre_off *slot, acre_off value)
     return 0;
 }
 
-/* Into an entry of its own, if the slot's has a fresh block still: that is let go only when the new one
- * is there. */
+/* Into the slot's entry; into one without a slot, if that has a fresh block already, which another slot may
+ * be going to hold. */
 static int tx_alloc(acre_segment *s, tx_record *r, acre_off slot, size_t size, tx_entry **e)
 {
     tx_entry *old = tx_find(r, slot), *use = old && !old->fresh ? old : tx_next(r);
@@ -135,16 +151,11 @@ static int tx_alloc(acre_segment *s, tx_record *r, acre_off slot, size_t size, t
     int error = acre_alloc_into(&s->heap, &use->fresh, size);
     if (error)
         return error;
+    if (use != old)
+        tx_add(r, use, old ? 0 : slot, use->fresh, 0);
+    if (old)
+        acre__put(&old->value, use->fresh);
     *e = use;
-    if (use == old) {
-        acre__put(&use->value, use->fresh);
-        return 0;
-    }
-    if (old) {
-        acre__put(&old->slot, (acre_off)0);
-        tx_drop_fresh(s, old);
-    }
-    tx_add(r, use, slot, use->fresh, 0);
     return 0;
 }
 
@@ -197,10 +208,10 @@ int acre_tx_free(acre_tx *tx, acre_off *slot)
     acre_off block = e ? e->value : acre__load(slot);
     if (!block)
         return 0;
-    if (e && e->fresh == block) {
+    tx_entry *fresh = e ? tx_find_fresh(r, block) : NULL;
+    if (fresh) {
         acre__put(&e->value, (acre_off)0);
-        tx_drop_fresh(tx->segment, e);
-        return 0;
+        return acre_free_from(&tx->segment->heap, &fresh->fresh);
     }
     error = tx_doomable(tx->segment, r, block);
     return error ? error : tx_doom(r, e, at, block);
@@ -214,6 +225,7 @@ int acre_tx_commit(acre_tx *tx)
     int e = tx_check(tx, &r);
     if (e)
         return e;
+    tx_drop_unwanted(tx->segment, r);
     acre__tx_commit(tx->segment);
     acre__tx_unlock(tx->segment);
     tx->segment = NULL;

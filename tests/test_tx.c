@@ -122,7 +122,7 @@ static void nothing_happens_at_an_abort(const acre_algorithm *a)
     tx_end(&r);
 }
 
-/* Allocate, allocate anew, set, free, in one slot; each time the one before is free again. */
+/* Allocate, allocate anew, set, free, in one slot: what no slot holds in the end is free again. */
 static void the_last_plan_for_a_slot_holds(const acre_algorithm *a)
 {
     tx_room r = tx_room_of(a);
@@ -132,11 +132,12 @@ static void the_last_plan_for_a_slot_holds(const acre_algorithm *a)
     acre_tx tx = tx_begin(&r);
     acre_off one = acre_segment_offset(r.s, tx_alloc(&tx, &r.slot[2], 300));
     acre_off two = acre_segment_offset(r.s, tx_alloc(&tx, &r.slot[2], 3000));
-    ACRE_CHECK(!tx_live(&r, one) && tx_live(&r, two));
-    ACRE_CHECK_EQUAL(acre_tx_set(&tx, &r.slot[2], two), 0); /* the same block: it stays */
-    ACRE_CHECK(tx_live(&r, two));
+    ACRE_CHECK_EQUAL(acre_tx_set(&tx, &r.slot[3], one), 0);
     ACRE_CHECK_EQUAL(acre_tx_set(&tx, &r.slot[2], 5), 0);
-    ACRE_CHECK(!tx_live(&r, two) && acre_tx_read(&tx, &r.slot[2]) == 5);
+    ACRE_CHECK(acre_tx_read(&tx, &r.slot[2]) == 5);
+    acre_off three = acre_segment_offset(r.s, tx_alloc(&tx, &r.slot[4], 20));
+    ACRE_CHECK_EQUAL(acre_tx_free(&tx, &r.slot[4]), 0); /* at once */
+    ACRE_CHECK(!tx_live(&r, three) && !acre_tx_read(&tx, &r.slot[4]));
     ACRE_CHECK_EQUAL(acre_tx_free(&tx, &r.slot[0]), 0);
     ACRE_CHECK_EQUAL(acre_tx_free(&tx, &r.slot[0]), 0); /* it is 0 by now */
     ACRE_CHECK_EQUAL(acre_tx_set(&tx, &r.slot[0], second), 0);
@@ -144,7 +145,8 @@ static void the_last_plan_for_a_slot_holds(const acre_algorithm *a)
     void *p = tx_alloc(&tx, &r.slot[0], 10);
     ACRE_CHECK_EQUAL(acre_tx_set(&tx, &r.slot[1], 0), 0);
     ACRE_CHECK_EQUAL(acre_tx_commit(&tx), 0);
-    ACRE_CHECK(r.slot[0] == acre_segment_offset(r.s, p) && !r.slot[1] && r.slot[2] == 5);
+    ACRE_CHECK(r.slot[0] == acre_segment_offset(r.s, p) && !r.slot[1] && r.slot[2] == 5 && !r.slot[4]);
+    ACRE_CHECK(r.slot[3] == one && tx_live(&r, one) && (!tx_live(&r, two) || r.slot[0] == two));
     if (!(a->flags & ACRE_CONCURRENT) && !test_options.checks)
         ACRE_CHECK(!tx_live(&r, second) || r.slot[0] == second);
     ACRE_CHECK(!tx_live(&r, first) || r.slot[0] == first);

@@ -31,7 +31,7 @@
 extern "C" {
 #endif
 
-enum { ACRE_TX_MOST = 16 }; /* entries: a slot that is changed, and each further block for the same one */
+enum { ACRE_TX_MOST = 16 }; /* entries: a slot that is changed, and each further block allocated or freed in the same one */
 
 /* The caller's, on the stack as a rule; nothing in it is the caller's business.  All zero: none is under way. */
 typedef struct acre_tx {
@@ -53,12 +53,12 @@ ACRE_API int acre_tx_begin_try(acre_tx *tx, acre_segment *s);
  * no transaction is under way; EPERM: it is another thread's.  After an error the plan is what it was, and may
  * be committed as well as aborted. */
 
-/* *slot becomes value, an offset or any other number.  A block that was allocated for the slot in this
- * transaction is free again. */
+/* *slot becomes value, an offset or any other number. */
 ACRE_API int acre_tx_set(acre_tx *tx, acre_off *slot, acre_off value);
 
 /* Allocate at least `size` bytes now, for *address to be filled; *slot gets the block's offset at the commit.
- * (One allocated before for the same slot is free again.)  Also ENOMEM. */
+ * A block that was allocated in this transaction, and that no slot of the plan is going to hold when it is
+ * committed, is free again then.  Also ENOMEM. */
 ACRE_API int acre_tx_alloc(acre_tx *tx, acre_off *slot, size_t size, void **address);
 
 /* The block that acre_tx_read() tells is freed at the commit, until which its contents stay; one that was
