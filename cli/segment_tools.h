@@ -29,6 +29,10 @@ const char *segment_journal_name(uint32_t journal);
 /* Give back what is free in it, and tell; an exit status. */
 int segment_purge_one(const char *name, acre_segment *s, bool json);
 
+/* Copy it into that file while others use it, and tell; an exit status. */
+int segment_snapshot_one(const char *name, acre_segment *s, const char *path, double seconds, bool quiesced,
+                         bool json);
+
 void segment_print_heading(void);
 void segment_print_line(const segment_view *v);
 void segment_print(const segment_view *v);

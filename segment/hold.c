@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* hold.c: the barrier of snapshots (hold.h). */
 #include "segment/internal.h"
-#include "sync/cell.h"
+#include "sync/kinds.h"
 
 #include <errno.h>
 #include <string.h>
@@ -16,7 +16,8 @@ static hold_part *hold_part_of(const acre_segment *s)
 /* A damaged list ends where the damage is; it cannot be longer than the segment. */
 static hold_member *hold_at(const acre_segment *s, acre_off at)
 {
-    return segment_block(s, at, sizeof(hold_member));
+    hold_member *m = segment_block(s, at, sizeof *m);
+    return m && acre__peek(&m->cell.tag) == ACRE__HOLD ? m : NULL;
 }
 
 static uint64_t hold_most(const acre_segment *s)
@@ -98,6 +99,7 @@ static int hold_link(acre_segment *s, hold_member **out)
     e = acre_tx_alloc(&tx, &part->first, sizeof **out, &p);
     if (!e) {
         *out = memset(p, 0, sizeof **out);
+        (*out)->cell.tag = ACRE__HOLD;
         (*out)->next = part->first;
         e = acre__cell_trylock(acre__self_get(), &(*out)->cell);
     }

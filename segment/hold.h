@@ -29,7 +29,7 @@ typedef struct hold_part {
 } hold_part;
 
 typedef struct hold_member {
-    acre_cell cell;
+    acre_cell cell;   /* its tag tells that this is one */
     uint32_t arrived; /* the turn that it has seen */
     uint32_t unused;
     acre_off next;
