@@ -61,13 +61,6 @@ int acre__format_write(segment_header *h, const acre_algorithm *a, uint64_t heap
     return 0;
 }
 
-void acre__format_renew(segment_header *h)
-{
-    format_uuid(h->uuid);
-    h->checksum = format_hash(h, SEGMENT_CONSTANT);
-    h->boot = 0;
-}
-
 static int format_check_identity(const segment_header *h)
 {
     if (h->magic != SEGMENT_MAGIC)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* hold.c: the barrier of snapshots (hold.h). */
-#include "segment/internal.h"
+#include "segment/names.h"
 #include "sync/kinds.h"
 
-#include <errno.h>
 #include <string.h>
 
 static hold_part *hold_part_of(const acre_segment *s)
@@ -200,7 +199,14 @@ static void hold_look_at(void *arg, hold_member *m)
     look->missing |= !gone && acre__load(&m->arrived) != look->turn && !acre__cell_mine(acre__self_get(), &m->cell);
 }
 
-/* With the transactions' cell if all have arrived.  EAGAIN: not yet. */
+static int hold_not_yet(acre_segment *s, const struct timespec *deadline)
+{
+    acre__tx_unlock(s);
+    return acre__expired(deadline) ? ETIMEDOUT : EAGAIN;
+}
+
+/* With the transactions' cell and the objects' lock if all have arrived.  EAGAIN: not yet.  The lock is only tried, as some take
+ * the two in the other order. */
 static int hold_look_around(acre_segment *s, const struct timespec *deadline)
 {
     hold_look look = {acre__load(&hold_part_of(s)->cell.count), false};
@@ -208,10 +214,14 @@ static int hold_look_around(acre_segment *s, const struct timespec *deadline)
     if (e)
         return e;
     acre__hold_each(s, hold_look_at, &look);
-    if (!look.missing)
-        return 0;
-    acre__tx_unlock(s);
-    return acre__expired(deadline) ? ETIMEDOUT : EAGAIN;
+    if (look.missing)
+        return hold_not_yet(s, deadline);
+    e = acre__names_enter_try(s);
+    if (e == EBUSY)
+        return hold_not_yet(s, deadline);
+    if (e)
+        acre__tx_unlock(s);
+    return e;
 }
 
 static int hold_take(hold_part *part, const struct timespec *deadline)
@@ -228,7 +238,7 @@ static void hold_give(acre_segment *s)
     acre__cell_unlock(acre__self_get(), &part->cell);
 }
 
-/* The transactions' cell is taken last: who waits at the barrier has none, and who has one will come. */
+/* These two are taken last: who waits at the barrier has neither, and who has one will come. */
 int acre__hold_all(acre_segment *s, const struct timespec *deadline)
 {
     uint32_t round = 0;
@@ -245,6 +255,7 @@ int acre__hold_all(acre_segment *s, const struct timespec *deadline)
 
 void acre__hold_release(acre_segment *s)
 {
+    acre__names_leave(s);
     acre__tx_unlock(s);
     hold_give(s);
 }

@@ -45,10 +45,10 @@ int acre__hold_sweep(acre_segment *s);
 typedef void acre__hold_visit(void *arg, hold_member *m);
 void acre__hold_each(const acre_segment *s, acre__hold_visit *visit, void *arg);
 
-/* Raise the barrier and wait until all who live have arrived.  0: nobody changes anything, and both the
- * hold's cell and the transactions' are this thread's.  ETIMEDOUT, EDEADLK, … */
+/* Raise the barrier and wait until all who live have arrived.  0: nobody changes anything; the
+ * hold's cell, the transactions' and the objects' lock are this thread's.  ETIMEDOUT, EDEADLK, … */
 int acre__hold_all(acre_segment *s, const struct timespec *deadline);
-/* Lower it, and give the cells back. */
+/* Lower it, and give them back. */
 void acre__hold_release(acre_segment *s);
 
 #endif

@@ -52,8 +52,6 @@ static inline void *segment_block(const acre_segment *s, acre_off at, uint64_t b
  * else sees yet; check a copy of a header. */
 int acre__format_write(segment_header *h, const acre_algorithm *a, uint64_t heap, size_t size,
                        size_t capacity);
-/* A copy becomes a segment of its own, that no boot has opened. */
-void acre__format_renew(segment_header *h);
 int acre__format_check(const segment_header *copy, bool read_only, const acre_algorithm **a);
 
 /* source.c: files and mappings of each kind of source. */

@@ -44,13 +44,6 @@ void acre__names_create(acre_segment *s, uint32_t index)
         names_of(s)->index = index;
 }
 
-void acre__names_orphan(const acre_segment *s, uint32_t seen)
-{
-    uint32_t *word = &names_of(s)->lock.cell.word;
-    if (seen & FUTEX_TID_MASK)
-        acre__cas(word, &seen, FUTEX_OWNER_DIED | (seen & FUTEX_WAITERS));
-}
-
 /* ---- the work ---- */
 
 static void names_put_off(acre_off *word, acre_off value)

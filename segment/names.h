@@ -146,8 +146,6 @@ static inline bool names_holds(const names_proof *p)
 /* The index's kind, from a new or a sound segment. */
 void acre__names_create(acre_segment *s, uint32_t index);
 int acre__names_attach(acre_segment *s);
-/* The lock's owner is gone: the word that was seen is from an earlier run of the machine. */
-void acre__names_orphan(const acre_segment *s, uint32_t seen);
 
 /* Take the lock; the outermost time recover.  ENOTSUP, EROFS and the lock's; acre__names_enter_try: EBUSY. */
 int acre__names_enter(acre_segment *s);

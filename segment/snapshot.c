@@ -2,9 +2,9 @@
 /* snapshot.c: a copy of one moment.
  *
  *    file without a name ─▶ hold: all stand ─▶ heap's lock ─▶ copy, bury ─▶ all go on ─▶ fsync ─▶ the name
- *                           transactions' cell
+ *                           transactions, names
  *
- * Killed anywhere before the name: the kernel frees the file and gives the three cells to the next ones.  In the
+ * Killed anywhere before the name: the kernel frees the file and gives the locks to the next ones.  In the
  * copy, which is changed only by writing to the file (a page of it may be a hole on a full disk: storing there through
  * a mapping would be SIGBUS), all owners are dead, and the header says that no boot has had it.
  */
@@ -66,21 +66,25 @@ static void snapshot_bury_word(void *arg, uint32_t *word)
         g->error = acre__snapshot_put(g->fd, &dead, sizeof dead, (uint64_t)((char *)word - g->s->base));
 }
 
+static void snapshot_zero(snapshot_grave *g, const void *word, size_t n)
+{
+    static const uint64_t none;
+    if (!g->error)
+        g->error = acre__snapshot_put(g->fd, &none, n, (uint64_t)((const char *)word - g->s->base));
+}
+
 /* The heap's lock and the barrier are this thread's, with nothing left to do: in the copy they are free, so that
- * who only looks need not wait for somebody to mend what is whole. */
+ * who only looks need not wait for somebody to mend what is whole.  The uuid stays: names' hashes are made of it. */
 static int snapshot_bury(const acre_segment *s, int fd)
 {
-    static const uint32_t none;
     snapshot_grave g = {s, fd, 0};
     const segment_directory *d = segment_directory_of(s);
     acre__boot_each_word(s, snapshot_bury_word, &g);
-    if (!g.error)
-        g.error = acre__snapshot_put(fd, &none, sizeof none, (uint64_t)((char *)s->heap.control - s->base));
-    if (!g.error && d)
-        g.error = acre__snapshot_put(fd, &none, sizeof none, (uint64_t)((const char *)&d->hold.cell.count - s->base));
-    segment_header h = *segment_header_of(s);
-    acre__format_renew(&h);
-    return g.error ? g.error : acre__snapshot_put(fd, &h, sizeof h, 0);
+    snapshot_zero(&g, &s->heap.control->lock.word, sizeof(uint32_t));
+    if (d)
+        snapshot_zero(&g, &d->hold.cell.count, sizeof(uint32_t));
+    snapshot_zero(&g, &segment_header_of(s)->boot, sizeof(uint64_t));
+    return g.error;
 }
 
 /* ---- all stand ---- */

@@ -81,7 +81,8 @@ static void tx_finish(acre_segment *s)
     if (r && state == TX_OPEN && !ACRE_BUG_IS(139))
         tx_release_all(s, r, false);
     if (r && state == TX_COMMITTED) {
-        tx_apply(s, r);
+        if (!ACRE_BUG_IS(141))
+            tx_apply(s, r);
         tx_state_put(part, state = TX_APPLIED);
     }
     if (r && state == TX_APPLIED)

@@ -13,10 +13,10 @@
  * whose threads work without a lock, is of one moment only if the threads that change it take part: each
  * calls acre_hold_point() between its operations, where its data are as somebody else may find them.
  *
- * In the copy everybody is dead: locks of the heap, of transactions and of this barrier are free, and what threads had to
+ * In the copy everybody is dead: locks of the heap, of objects, of transactions and of this barrier are free, and what threads had to
  * themselves is taken over by the next ones, as after a power cut.  The caller's own locks are data: who holds one at
- * a hold point holds it in the copy, for ever.  It is another segment, with a uuid of its own, and nobody
- * has it open.
+ * a hold point holds it in the copy, for ever.  It is another segment, that nobody
+ * has open, though with the same uuid.
  *
  * Killed in the middle: of the taker nothing is left, and nobody waits for it any longer; a thread that
  * takes part is not waited for. */
@@ -52,7 +52,8 @@ ACRE_API int acre_hold_leave(acre_hold *h);
 ACRE_API int acre_hold_wait(acre_hold *h);
 
 /* Between two operations: stand still if a snapshot is wanted, until it is done or given up.  While none is, it
- * costs one load.  Hold no lock here that another taking part may wait for.  0; EDEADLK: the thread has a
+ * costs one load.  Hold no lock here that another taking part may wait for, nor stand
+ * inside of acre_atomic_begin() or an object's constructor (acre/object.h).  0; EDEADLK: the thread has a
  * transaction under way, and goes on without waiting. */
 ACRE_SHORT int acre_hold_point(acre_hold *h)
 {
