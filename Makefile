@@ -245,7 +245,7 @@ check-valgrind: $(PRODUCTS) $(TESTS)  ## the tests of alloc, segment and sync un
 check-tsan:  ## the concurrent tests under the thread sanitizer, plain runner
 	@$(MAKE) --no-print-directory VARIANT=tsan plain
 .PHONY: plain
-plain: $(addprefix $B/plain/test_,$(or $(T),sync $(PRIMITIVES) rw named file_lock queue queue_shared $(RINGS) concurrent sharded replay_together object_shared))
+plain: $(addprefix $B/plain/test_,$(or $(T),sync $(PRIMITIVES) rw named file_lock queue queue_shared $(RINGS) concurrent sharded replay_together object_shared tx))
 	@for t in $^; do $$t || exit 1; done
 
 FUZZ_SECONDS ?= 60

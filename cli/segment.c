@@ -231,7 +231,8 @@ static const struct argp_option segment_json_option[] = {
 
 static const struct argp_option segment_snapshot_options[] = {
     {"json", 'j', NULL, 0, "One JSON object", 0},
-    {"timeout", 't', "SECONDS", 0, "Give up if somebody who takes part has not come to a hold point by then (10; 0: never)", 0},
+    {"timeout", 't', "SECONDS", 0,
+     "Give up if somebody who takes part has not come to a hold point by then (10; 0: never)", 0},
     {"quiesced", 'q', NULL, 0, "Threads of `sharded` that take no part do nothing meanwhile", 0},
     {0}};
 
@@ -329,8 +330,9 @@ static const struct segment_tool {
       "Copy a segment of one moment into a new FILE, while others use it: those who take part "
       "(acre_hold_join()) stand still meanwhile, the others wait at the heap's lock.\v"
       "The copy is a segment of its own, in which nobody holds anything.  Its heap is verified before the FILE "
-      "has its name.  Exit status 1: somebody did not come in time, or uses `sharded` and takes no part, or there is no room, or the heap is "
-      "damaged; then there is no FILE; 2: not a segment, or FILE is there already.",
+      "has its name.  Exit status 1: somebody did not come in time, or uses `sharded` and "
+      "takes no part, or there is no room, or the heap is damaged; then there is no FILE; 2: not a segment, "
+      "or FILE is there already.",
       0, 0, 0},
      "copy a segment that is in use"},
     {"rm",

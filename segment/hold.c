@@ -196,7 +196,8 @@ static void hold_look_at(void *arg, hold_member *m)
 {
     hold_look *look = arg;
     bool gone = acre__ownerless(acre__load(&m->cell.word)) && !ACRE_BUG_IS(142);
-    look->missing |= !gone && acre__load(&m->arrived) != look->turn && !acre__cell_mine(acre__self_get(), &m->cell);
+    look->missing |= !gone && acre__load(&m->arrived) != look->turn &&
+                     !acre__cell_mine(acre__self_get(), &m->cell);
 }
 
 static int hold_not_yet(acre_segment *s, const struct timespec *deadline)
@@ -205,8 +206,8 @@ static int hold_not_yet(acre_segment *s, const struct timespec *deadline)
     return acre__expired(deadline) ? ETIMEDOUT : EAGAIN;
 }
 
-/* With the transactions' cell and the objects' lock if all have arrived.  EAGAIN: not yet.  The lock is only tried, as some take
- * the two in the other order. */
+/* With the transactions' cell and the objects' lock if all have arrived.  EAGAIN: not yet.  The lock is only
+ * tried, as some take the two in the other order. */
 static int hold_look_around(acre_segment *s, const struct timespec *deadline)
 {
     hold_look look = {acre__load(&hold_part_of(s)->cell.count), false};

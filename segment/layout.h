@@ -54,6 +54,8 @@ typedef struct segment_directory {
 } segment_directory;
 
 _Static_assert(sizeof(segment_directory) == SEGMENT_DIRECTORY, "segment format");
+_Static_assert(offsetof(segment_directory, tx) == 416, "segment format");
+_Static_assert(offsetof(segment_directory, hold) == 464, "segment format");
 _Static_assert(sizeof(segment_header) == SEGMENT_HEADER, "segment format");
 _Static_assert(offsetof(segment_header, algorithm) == 40, "segment format");
 _Static_assert(offsetof(segment_header, capacity) == 72, "segment format");

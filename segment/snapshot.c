@@ -63,7 +63,8 @@ static void snapshot_bury_word(void *arg, uint32_t *word)
     snapshot_grave *g = arg;
     uint32_t dead = acre__load(word) & ACRE__TID ? ACRE__D : 0;
     if (!g->error && !ACRE_BUG_IS(143))
-        g->error = acre__snapshot_put(g->fd, &dead, sizeof dead, (uint64_t)((char *)word - g->s->base));
+        g->error =
+            acre__snapshot_put(g->fd, &dead, sizeof dead, (uint64_t)((char *)word - g->s->base));
 }
 
 static void snapshot_zero(snapshot_grave *g, const void *word, size_t n)
@@ -149,7 +150,8 @@ int acre_segment_snapshot(acre_segment *s, const char *path, const acre_snapshot
     static const acre_snapshot_options defaults;
     const acre_snapshot_options *o = options ? options : &defaults;
     acre__file f;
-    if (o->flags & ~(uint32_t)(ACRE_SNAPSHOT_QUIESCED | ACRE_SNAPSHOT_CHECK) || o->mode & ~(mode_t)07777)
+    if (o->flags & ~(uint32_t)(ACRE_SNAPSHOT_QUIESCED | ACRE_SNAPSHOT_CHECK) ||
+        o->mode & ~(mode_t)07777)
         return EINVAL;
     if (s->read_only)
         return EROFS;

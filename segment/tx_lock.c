@@ -19,7 +19,8 @@ static tx_part *tx_part_of(const acre_segment *s)
 bool acre__tx_slot(const acre_segment *s, acre_off slot)
 {
     const segment_directory *d = segment_directory_of(s);
-    bool ours = slot == offsetof(segment_header, root) || slot == (uint64_t)((const char *)&d->hold.first - s->base);
+    bool ours = slot == offsetof(segment_header, root) ||
+                slot == (uint64_t)((const char *)&d->hold.first - s->base);
     bool inside = segment_block(s, slot & ~(acre_off)(ACRE_ALIGN_MIN - 1), ACRE_ALIGN_MIN);
     return slot % sizeof(acre_off) == 0 && (ours || inside);
 }

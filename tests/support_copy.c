@@ -32,7 +32,8 @@ static void copy_push(acre_segment *s, copy_part *p, uint64_t value)
     acre_off next = acre_tx_read(&tx, &p->head);
     copy_must(acre_tx_alloc(&tx, &p->head, sizeof(copy_node), &at) == 0);
     *(copy_node *)at = (copy_node){next, value, ~value};
-    copy_must(acre_tx_set(&tx, &p->count, p->count + 1) == 0 && acre_tx_set(&tx, &p->sum, p->sum + value) == 0);
+    copy_must(acre_tx_set(&tx, &p->count, p->count + 1) == 0 &&
+              acre_tx_set(&tx, &p->sum, p->sum + value) == 0);
     copy_must(acre_tx_commit(&tx) == 0);
 }
 
@@ -44,7 +45,8 @@ static void copy_pop(acre_segment *s, copy_part *p)
         return;
     copy_must(acre_tx_begin(&tx, s) == 0);
     copy_must(acre_tx_free(&tx, &p->head) == 0 && acre_tx_set(&tx, &p->head, n->next) == 0);
-    copy_must(acre_tx_set(&tx, &p->count, p->count - 1) == 0 && acre_tx_set(&tx, &p->sum, p->sum - n->value) == 0);
+    copy_must(acre_tx_set(&tx, &p->count, p->count - 1) == 0 &&
+              acre_tx_set(&tx, &p->sum, p->sum - n->value) == 0);
     copy_must(acre_tx_commit(&tx) == 0);
 }
 

@@ -60,7 +60,8 @@ ACRE_TEST(segment_snapshot_tool, copies)
     tool_check_copy(&t);
     snprintf(command, sizeof command, "segment snapshot --json %s %s", t.name, t.h.path);
     json_t *o = tool_json(command);
-    ACRE_CHECK(json_is_true(json_object_get(o, "ok")) && json_is_integer(json_object_get(o, "held")));
+    ACRE_CHECK(json_is_true(json_object_get(o, "ok")) &&
+               json_is_integer(json_object_get(o, "held")));
     ACRE_CHECK_EQUAL(json_integer_value(json_object_get(o, "size")), 512 << 10);
     ACRE_CHECK(!strcmp(json_string_value(json_object_get(o, "file")), t.h.path));
     json_decref(o);
@@ -102,7 +103,8 @@ ACRE_TEST(segment_snapshot_tool, who_takes_no_part_is_told)
     tool_house t = tool_make("sharded");
     ACRE_CHECK(acre_alloc(acre_segment_heap(t.h.s), 20));
     ACRE_CHECK_EQUAL(tool_snapshot(&t, "--json"), 1);
-    ACRE_CHECK(strstr(tool_text, "\"ok\":false") && strstr(tool_text, "takes no part"), "%s", tool_text);
+    ACRE_CHECK(strstr(tool_text, "\"ok\":false") && strstr(tool_text, "takes no part"), "%s",
+               tool_text);
     copy_expect_none(&t.h);
     ACRE_CHECK_EQUAL(tool_snapshot(&t, "--quiesced"), 0);
     tool_check_copy(&t);

@@ -52,7 +52,8 @@ static uint64_t snapshot_blocks(const copy_house *h)
 static void the_copy_is_alike(const acre_algorithm *a)
 {
     test_skip_flags(a, ACRE_REFERENCE);
-    static const enum acre_source sources[] = {ACRE_SHM, ACRE_FILE, ACRE_MEMFD, ACRE_ANON, ACRE_HEAP};
+    static const enum acre_source sources[] = {ACRE_SHM, ACRE_FILE, ACRE_MEMFD, ACRE_ANON,
+                                               ACRE_HEAP};
     copy_house h = copy_make("rbtree_best_fit", 64 << 10);
     acre_segment *was = h.s;
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
@@ -66,12 +67,14 @@ static void the_copy_is_alike(const acre_algorithm *a)
         acre_segment_info_get(h.s, &one);
         acre_segment_info_get(s, &other);
         ACRE_CHECK(memcmp(one.uuid, other.uuid, sizeof one.uuid) == 0);
-        ACRE_CHECK(one.size == other.size && one.capacity == other.capacity && !strcmp(one.algorithm, other.algorithm));
+        ACRE_CHECK(one.size == other.size && one.capacity == other.capacity &&
+                   !strcmp(one.algorithm, other.algorithm));
         ACRE_CHECK_EQUAL(*acre_segment_root(s), *acre_segment_root(h.s));
         ACRE_CHECK(test_filled(acre_segment_address(s, *acre_segment_root(s)), 10000, 7));
         test_sound(acre_segment_heap(s));
         acre_heap_detach(acre_segment_heap(s));
-        ACRE_CHECK(acre_alloc(acre_segment_heap(s), 100) && acre_alloc(acre_segment_heap(h.s), 100));
+        ACRE_CHECK(acre_alloc(acre_segment_heap(s), 100) &&
+                   acre_alloc(acre_segment_heap(h.s), 100));
         acre_segment_close(s);
         acre_segment_close(h.s);
         snapshot_away(&h);
@@ -123,9 +126,12 @@ ACRE_TEST(snapshot, zeros_take_no_room)
     ACRE_CHECK_EQUAL(acre_free(heap, gone), 0);
     ACRE_CHECK_EQUAL(acre_heap_purge(heap, 0, NULL), 0);
     snapshot_take(&h, NULL);
-    ACRE_CHECK(snapshot_blocks(&h) < (1 << 20) + (256 << 10), "%llu", (unsigned long long)snapshot_blocks(&h));
+    ACRE_CHECK(snapshot_blocks(&h) < (1 << 20) + (256 << 10), "%llu",
+               (unsigned long long)snapshot_blocks(&h));
     acre_segment *s = snapshot_open(&h, true);
-    ACRE_CHECK(test_filled((char *)acre_segment_base(s) + ((char *)full - (char *)acre_segment_base(h.s)), 1 << 20, 1));
+    ACRE_CHECK(
+        test_filled((char *)acre_segment_base(s) + ((char *)full - (char *)acre_segment_base(h.s)),
+                    1 << 20, 1));
     ACRE_CHECK_EQUAL(acre_segment_size(s), 64 << 20);
     acre_segment_close(s);
     snapshot_away(&h);
@@ -176,7 +182,9 @@ static void snapshot_nobody_holds(const char *algorithm)
     acre_tx tx;
     ACRE_CHECK_EQUAL(acre_tx_begin_try(&tx, s), 0);
     ACRE_CHECK_EQUAL(acre_tx_abort(&tx), 0);
-    ACRE_CHECK_EQUAL(acre_free(acre_segment_heap(s), (char *)acre_segment_base(s) + acre_segment_offset(h.s, mine)), 0);
+    ACRE_CHECK_EQUAL(acre_free(acre_segment_heap(s),
+                               (char *)acre_segment_base(s) + acre_segment_offset(h.s, mine)),
+                     0);
     ACRE_CHECK_EQUAL(acre_free_from(acre_segment_heap(s), acre_segment_root(s)), 0);
     acre_heap_free_empty(acre_segment_heap(s));
     ACRE_CHECK(acre_heap_all_free(acre_segment_heap(s)));
@@ -219,7 +227,8 @@ ACRE_TEST(snapshot, objects_are_found_in_it)
         for (int i = 0; i < 101; i++) {
             void *p;
             snprintf(name, sizeof name, "object %d", i);
-            ACRE_CHECK_EQUAL(acre_find(s, ACRE_TYPE(uint64_t), name, &p, NULL), i < 100 ? 0 : ENOENT);
+            ACRE_CHECK_EQUAL(acre_find(s, ACRE_TYPE(uint64_t), name, &p, NULL),
+                             i < 100 ? 0 : ENOENT);
             ACRE_CHECK(i == 100 || *(uint64_t *)p == (uint64_t)i);
         }
         ACRE_CHECK_EQUAL(acre_construct(s, ACRE_TYPE(uint64_t), "one more", 1, NULL, NULL), 0);
@@ -349,7 +358,8 @@ ACRE_TEST(snapshot, progress_is_told_and_may_end_it)
     copy_house h = copy_make("rbtree_best_fit", 4 << 20);
     size_t last = 0;
     memset(acre_alloc(acre_segment_heap(h.s), 3 << 20), 1, 3 << 20);
-    snapshot_refused(&h, &(acre_snapshot_options){.progress = snapshot_stop_at_half, .arg = &last}, -7);
+    snapshot_refused(&h, &(acre_snapshot_options){.progress = snapshot_stop_at_half, .arg = &last},
+                     -7);
     last = 0;
     snapshot_take(&h, &(acre_snapshot_options){.progress = snapshot_watch, .arg = &last});
     ACRE_CHECK(last > 3 << 20);
@@ -438,7 +448,8 @@ ACRE_TEST(snapshot, who_takes_no_part_is_told)
     snapshot_thread t = {.s = h.s};
     pthread_t thread = snapshot_thread_start(&t);
     snapshot_refused(&h, NULL, EBUSY);
-    snapshot_take(&h, &(acre_snapshot_options){.flags = ACRE_SNAPSHOT_QUIESCED | ACRE_SNAPSHOT_CHECK});
+    snapshot_take(&h,
+                  &(acre_snapshot_options){.flags = ACRE_SNAPSHOT_QUIESCED | ACRE_SNAPSHOT_CHECK});
     snapshot_away(&h);
     snapshot_thread_end(&t, thread);
     snapshot_take(&h, NULL);

@@ -92,7 +92,8 @@ static void all_happens_at_the_commit(const acre_algorithm *a)
     ACRE_CHECK(test_filled(acre_segment_address(r.s, old), 100, 1));
     ACRE_CHECK_EQUAL(acre_tx_read(&tx, &r.slot[1]), acre_segment_offset(r.s, p));
     ACRE_CHECK(acre_tx_read(&tx, &r.slot[0]) == 0 && acre_tx_read(&tx, &r.slot[2]) == 77 &&
-               acre_tx_read(&tx, &r.slot[3]) == 0 && acre_tx_read(&tx, acre_segment_root(r.s)) == 55);
+               acre_tx_read(&tx, &r.slot[3]) == 0 &&
+               acre_tx_read(&tx, acre_segment_root(r.s)) == 55);
     ACRE_CHECK_EQUAL(acre_tx_commit(&tx), 0);
     ACRE_CHECK(!r.slot[0] && r.slot[1] == acre_segment_offset(r.s, p) && r.slot[2] == 77 &&
                *acre_segment_root(r.s) == 55);
@@ -145,7 +146,8 @@ static void the_last_plan_for_a_slot_holds(const acre_algorithm *a)
     void *p = tx_alloc(&tx, &r.slot[0], 10);
     ACRE_CHECK_EQUAL(acre_tx_set(&tx, &r.slot[1], 0), 0);
     ACRE_CHECK_EQUAL(acre_tx_commit(&tx), 0);
-    ACRE_CHECK(r.slot[0] == acre_segment_offset(r.s, p) && !r.slot[1] && r.slot[2] == 5 && !r.slot[4]);
+    ACRE_CHECK(r.slot[0] == acre_segment_offset(r.s, p) && !r.slot[1] && r.slot[2] == 5 &&
+               !r.slot[4]);
     ACRE_CHECK(r.slot[3] == one && tx_live(&r, one) && (!tx_live(&r, two) || r.slot[0] == two));
     if (!(a->flags & ACRE_CONCURRENT) && !test_options.checks)
         ACRE_CHECK(!tx_live(&r, second) || r.slot[0] == second);
@@ -160,7 +162,8 @@ static void a_list_grows_at_its_head(const acre_algorithm *a)
     tx_room r = tx_room_of(a);
     for (uint64_t i = 0; i < 20; i++) {
         acre_tx tx = tx_begin(&r);
-        acre_off head = acre_tx_read(&tx, &r.slot[0]), *node = tx_alloc(&tx, &r.slot[0], 2 * sizeof head);
+        acre_off head = acre_tx_read(&tx, &r.slot[0]),
+                 *node = tx_alloc(&tx, &r.slot[0], 2 * sizeof head);
         ACRE_CHECK_EQUAL(acre_tx_set(&tx, &node[0], head), 0);
         ACRE_CHECK_EQUAL(acre_tx_set(&tx, &node[1], i), 0);
         ACRE_CHECK_EQUAL(acre_tx_commit(&tx), 0);
@@ -280,15 +283,15 @@ static void a_full_heap_has_no_room_for_one(const acre_algorithm *a)
     tx_end(&r);
 }
 
-#define CASES(X, a)                           \
-    X(a, all_happens_at_the_commit)           \
-    X(a, nothing_happens_at_an_abort)         \
-    X(a, the_last_plan_for_a_slot_holds)      \
-    X(a, a_list_grows_at_its_head)            \
-    X(a, what_is_no_slot_is_refused)          \
-    X(a, what_is_no_block_is_refused)         \
-    X(a, sixteen_entries_fit)                 \
-    X(a, what_there_is_no_room_for_is_left_out) \
+#define CASES(X, a)                                                                                \
+    X(a, all_happens_at_the_commit)                                                                \
+    X(a, nothing_happens_at_an_abort)                                                              \
+    X(a, the_last_plan_for_a_slot_holds)                                                           \
+    X(a, a_list_grows_at_its_head)                                                                 \
+    X(a, what_is_no_slot_is_refused)                                                               \
+    X(a, what_is_no_block_is_refused)                                                              \
+    X(a, sixteen_entries_fit)                                                                      \
+    X(a, what_there_is_no_room_for_is_left_out)                                                    \
     X(a, a_full_heap_has_no_room_for_one)
 #define ACRE_ALGORITHM(a) TEST_CASES(CASES, a)
 #include "alloc/algorithms.def"
@@ -393,9 +396,12 @@ ACRE_TEST(tx, read_only_there_are_none)
 
 ACRE_TEST(tx, everywhere)
 {
-    static const enum acre_source sources[] = {ACRE_SHM, ACRE_FILE, ACRE_MEMFD, ACRE_ANON, ACRE_HEAP};
-    static const acre_heap_options options[] = {{.lock = ACRE_LOCK_SPIN}, {.lock = ACRE_LOCK_NONE},
-                                                {.journal = ACRE_JOURNAL_OFF}, {.lock = ACRE_LOCK_ROBUST}};
+    static const enum acre_source sources[] = {ACRE_SHM, ACRE_FILE, ACRE_MEMFD, ACRE_ANON,
+                                               ACRE_HEAP};
+    static const acre_heap_options options[] = {{.lock = ACRE_LOCK_SPIN},
+                                                {.lock = ACRE_LOCK_NONE},
+                                                {.journal = ACRE_JOURNAL_OFF},
+                                                {.lock = ACRE_LOCK_ROBUST}};
     const acre_algorithm *a;
     for (size_t k = 0; (a = acre_algorithm_at(k)); k++)
         for (size_t i = 0; i < 5 && !(a->flags & (ACRE_NO_FREE | ACRE_REFERENCE)); i++)
@@ -420,7 +426,8 @@ static void *tx_move(void *arg)
     uint64_t seed = (uint64_t)(uintptr_t)&seed;
     for (size_t i = 0; i < acre_test_rounds(TX_TURNS); i++) {
         acre_tx tx = tx_begin(r);
-        acre_off *from = &r->slot[acre_test_below(&seed, 8)], *to = &r->slot[acre_test_below(&seed, 8)];
+        acre_off *from = &r->slot[acre_test_below(&seed, 8)],
+                 *to = &r->slot[acre_test_below(&seed, 8)];
         uint64_t sum = 0;
         for (int k = 0; k < 8; k++)
             sum += acre_tx_read(&tx, &r->slot[k]);
@@ -475,7 +482,8 @@ static void tx_leave_open(void *arg)
 static void tx_flip(uint64_t *seed, void *at, size_t n)
 {
     for (uint64_t i = acre_test_below(seed, 6) + 1; i--;)
-        ((unsigned char *)at)[acre_test_below(seed, n)] ^= (unsigned char)(1 << acre_test_below(seed, 8));
+        ((unsigned char *)at)[acre_test_below(seed, n)] ^=
+            (unsigned char)(1 << acre_test_below(seed, 8));
 }
 
 static void tx_damage(const char *algorithm, uint64_t *seed)

@@ -113,7 +113,8 @@ static txkill txkill_make(const char *algorithm)
     ACRE_CHECK_EQUAL(acre_segment_create(&k.s, ACRE_MEMFD, NULL, &o), 0);
     k.t = acre_calloc(acre_segment_heap(k.s), 1, sizeof *k.t);
     for (uint64_t i = 0; i < 24; i++) {
-        ACRE_CHECK_EQUAL(acre_alloc_into(acre_segment_heap(k.s), &k.t->block[i], txkill_bytes(i)), 0);
+        ACRE_CHECK_EQUAL(acre_alloc_into(acre_segment_heap(k.s), &k.t->block[i], txkill_bytes(i)),
+                         0);
         txkill_write(acre_segment_address(k.s, k.t->block[i]), i);
     }
     acre_heap_detach(acre_segment_heap(k.s));
@@ -146,7 +147,8 @@ static void txkill_contend(const char *algorithm)
         acre_test_expect_killed(worker[i]);
     }
     txkill_audit(&k);
-    fprintf(stderr, "%s: %llu transactions, %zu deaths\n", algorithm, (unsigned long long)k.t->turns, deaths);
+    fprintf(stderr, "%s: %llu transactions, %zu deaths\n", algorithm,
+            (unsigned long long)k.t->turns, deaths);
     acre_segment_close(k.s);
 }
 

@@ -97,7 +97,8 @@ static int txstep_count_used(void *arg, const acre_block *b)
 static bool txstep_holds(acre_segment *s, acre_off block, uint64_t key)
 {
     void *p = acre_segment_address(s, block);
-    return p && acre_usable_size(acre_segment_heap(s), p) >= TXSTEP_BYTES && test_filled(p, TXSTEP_BYTES, key);
+    return p && acre_usable_size(acre_segment_heap(s), p) >= TXSTEP_BYTES &&
+           test_filled(p, TXSTEP_BYTES, key);
 }
 
 /* All or nothing. */
@@ -109,7 +110,8 @@ static int txstep_judge(acre_segment *s, acre_off slots)
     ACRE_CHECK_EQUAL(slot[5], after ? 105 : 0);
     ACRE_CHECK_EQUAL(slot[6], after ? 106 : 0);
     ACRE_CHECK(txstep_holds(s, slot[0], after ? 3 : 0));
-    ACRE_CHECK(after ? !slot[1] && txstep_holds(s, slot[2], 2) : !slot[2] && txstep_holds(s, slot[1], 1));
+    ACRE_CHECK(after ? !slot[1] && txstep_holds(s, slot[2], 2)
+                     : !slot[2] && txstep_holds(s, slot[1], 1));
     ACRE_CHECK(txstep_holds(s, slot[3], 9));
     return after ? TXSTEP_AFTER : TXSTEP_BEFORE;
 }
@@ -262,8 +264,8 @@ static void txstep_one_death(const char *algorithm)
     t.state = txstep_first;
     t.operation = txstep_transact;
     txstep_run(&t);
-    fprintf(stderr, "%s: %zu instructions, %zu states recovered: %zu undone, %zu done\n", algorithm, t.steps,
-            t.states, t.found[0], t.found[1]);
+    fprintf(stderr, "%s: %zu instructions, %zu states recovered: %zu undone, %zu done\n", algorithm,
+            t.steps, t.states, t.found[0], t.found[1]);
     ACRE_CHECK(t.found[0] > 20 && t.found[1] > 20 && t.last == TXSTEP_AFTER);
     txstep_close(&t);
 }
@@ -278,8 +280,11 @@ static void txstep_second(txstep *t)
 /* The first one has died here: a child opens the segment, which recovers it. */
 static size_t txstep_recover_stepped(const txstep *first, uint32_t expected)
 {
-    txstep t = {.size = first->size, .slots = first->slots, .state = txstep_second,
-                .operation = txstep_recover, .last = expected};
+    txstep t = {.size = first->size,
+                .slots = first->slots,
+                .state = txstep_second,
+                .operation = txstep_recover,
+                .last = expected};
     t.live = txstep_image(t.size, &t.live_fd);
     memcpy(t.live, first->seen, t.size);
     txstep_kill_all(t.live);
@@ -318,14 +323,14 @@ static void txstep_two_deaths(const char *algorithm)
     txstep_close(&again);
 }
 
-#define TXSTEP(algorithm)                 \
-    ACRE_TEST(tx_##algorithm, one_death)  \
-    {                                     \
-        txstep_one_death(#algorithm);     \
-    }                                     \
-    ACRE_TEST(tx_##algorithm, two_deaths) \
-    {                                     \
-        txstep_two_deaths(#algorithm);    \
+#define TXSTEP(algorithm)                                                                          \
+    ACRE_TEST(tx_##algorithm, one_death)                                                           \
+    {                                                                                              \
+        txstep_one_death(#algorithm);                                                              \
+    }                                                                                              \
+    ACRE_TEST(tx_##algorithm, two_deaths)                                                          \
+    {                                                                                              \
+        txstep_two_deaths(#algorithm);                                                             \
     }
 
 TXSTEP(rbtree_best_fit)

@@ -9,17 +9,17 @@
  *         }
  *         acre_hold_leave(&hold);
  *
- * A heap under its lock is copied sound whoever works in it.  What is in the blocks, and all of a heap of `sharded`,
- * whose threads work without a lock, is of one moment only if the threads that change it take part: each
- * calls acre_hold_point() between its operations, where its data are as somebody else may find them.
+ * A heap under its lock is copied sound whoever works in it.  What is in the blocks, and all of a heap of
+ * `sharded`, whose threads work without a lock, is of one moment only if the threads that change it take part:
+ * each calls acre_hold_point() between its operations, where its data are as somebody else may find them.
  *
- * In the copy everybody is dead: locks of the heap, of objects, of transactions and of this barrier are free, and what threads had to
- * themselves is taken over by the next ones, as after a power cut.  The caller's own locks are data: who holds one at
- * a hold point holds it in the copy, for ever.  It is another segment, that nobody
- * has open, though with the same uuid.
+ * In the copy everybody is dead: locks of the heap, of objects, of transactions and of this barrier are free,
+ * and what threads had to themselves is taken over by the next ones, as after a power cut.  The caller's own
+ * locks are data: who holds one at a hold point holds it in the copy, for ever.  It is another segment, that
+ * nobody has open, though with the same uuid.
  *
- * Killed in the middle: of the taker nothing is left, and nobody waits for it any longer; a thread that
- * takes part is not waited for. */
+ * Killed in the middle: of the taker nothing is left, and nobody waits for it any longer; a thread that takes
+ * part is not waited for. */
 #ifndef ACRE_SNAPSHOT_H
 #define ACRE_SNAPSHOT_H
 
@@ -44,11 +44,11 @@ typedef struct acre_hold {
  * segment has ACRE_INDEX_NONE; EDEADLK: it has a transaction under way; ACRE_EPOISONED. */
 ACRE_API int acre_hold_join(acre_hold *h, acre_segment *s);
 
-/* No longer: before it sleeps for long, and before it closes the segment.  Waits while a snapshot is taken.  0; EINVAL: *h
- * takes no part; EPERM: another thread does, by it; EDEADLK: it has a transaction under way. */
+/* No longer: before it sleeps for long, and before it closes the segment.  Waits while a snapshot is taken.
+ * 0; EINVAL: *h takes no part; EPERM: another thread does, by it; EDEADLK: it has a transaction under way. */
 ACRE_API int acre_hold_leave(acre_hold *h);
 
-/* acre_hold_point() when somebody wants a snapshot. */
+/* acre_hold_point() when somebody wants a snapshot.  Also EINVAL, EPERM, as acre_hold_leave(). */
 ACRE_API int acre_hold_wait(acre_hold *h);
 
 /* Between two operations: stand still if a snapshot is wanted, until it is done or given up.  While none is, it
@@ -78,24 +78,27 @@ typedef int acre_snapshot_progress(void *arg, size_t done, size_t total);
 
 /* All zero = the defaults. */
 typedef struct acre_snapshot_options {
-    const struct timespec *deadline; /* CLOCK_MONOTONIC, see acre_deadline(): until all stand; NULL: none */
+    const struct timespec
+        *deadline; /* CLOCK_MONOTONIC, see acre_deadline(): until all stand; NULL: none */
     acre_snapshot_progress *progress;
     void *arg;
     mode_t mode;    /* of the file: exact permission bits; 0 = 0600 */
     uint32_t flags; /* ACRE_SNAPSHOT_… */
 } acre_snapshot_options;
 
-/* Copy the segment into a new file, to be opened as ACRE_FILE; options may be NULL.  It is on the disk
- * (fsync) before it has its name.  Where the file system can, it shares the segment's blocks (reflink);
- * else what is zero takes no room, but that means that, as after acre_heap_purge(), room is not reserved:
- * see acre_segment_populate().
+/* Copy the segment into a new file, to be opened as ACRE_FILE; options may be NULL.  It is on the disk (fsync)
+ * before it has its name.  Where the file system can, it shares the segment's blocks (reflink); else what is
+ * zero takes no room, but that means that, as after acre_heap_purge(), room is not reserved: see
+ * acre_segment_populate().
  *
- * 0.  EEXIST: the file is there already, and stays.  ETIMEDOUT: somebody did not come to a hold point in time.  EBUSY: a thread that
- * lives has a part of `sharded` to itself and does not take part.  EDEADLK: the calling thread has a transaction under
- * way.  EROFS: the handle is read-only.  ENOSPC, EFBIG, EACCES, ENOENT, ENAMETOOLONG, ACRE_ENAME, EIO … of the file.
- * EINVAL: unknown flags.  ACRE_EPOISONED.  With ACRE_SNAPSHOT_CHECK what acre_heap_check() tells.  After any error there is no file.
- * A segment with ACRE_INDEX_NONE has no barrier: only the heap's lock is taken. */
-ACRE_API int acre_segment_snapshot(acre_segment *s, const char *path, const acre_snapshot_options *options);
+ * 0.  EEXIST: the file is there already, and stays.  ETIMEDOUT: somebody did not come to a hold point in time.
+ * EBUSY: a thread that lives has a part of `sharded` to itself and does not take part.  EDEADLK: the calling
+ * thread has a transaction under way.  EROFS: the handle is read-only.  ENOSPC, EFBIG, EACCES, ENOENT,
+ * ENAMETOOLONG, ACRE_ENAME, EIO … of the file. EINVAL: unknown flags.  ACRE_EPOISONED.  With
+ * ACRE_SNAPSHOT_CHECK what acre_heap_check() tells.  After any error there is no file. A segment with
+ * ACRE_INDEX_NONE has no barrier: only the heap's lock is taken. */
+ACRE_API int acre_segment_snapshot(acre_segment *s, const char *path,
+                                   const acre_snapshot_options *options);
 
 #ifdef __cplusplus
 }

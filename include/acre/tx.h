@@ -31,7 +31,9 @@
 extern "C" {
 #endif
 
-enum { ACRE_TX_MOST = 16 }; /* entries: a slot that is changed, and each further block allocated or freed in the same one */
+enum {
+    ACRE_TX_MOST = 16
+}; /* entries: a slot that is changed, and each further block allocated or freed in the same one */
 
 /* The caller's, on the stack as a rule; nothing in it is the caller's business.  All zero: none is under way. */
 typedef struct acre_tx {
@@ -48,10 +50,11 @@ ACRE_API int acre_tx_begin_try(acre_tx *tx, acre_segment *s);
 
 /* ---- plans ----
  *
- * A slot is an aligned word of 8 bytes in a block of the segment, or acre_segment_root().  Of several plans for one slot
- * the last one holds.  All: 0; ACRE_EINVALID: the slot is none; E2BIG: more than ACRE_TX_MOST entries; EINVAL:
- * no transaction is under way; EPERM: it is another thread's.  After an error the plan is what it was, and may
- * be committed as well as aborted. */
+ * A slot is an aligned word of 8 bytes in a block of the segment, or acre_segment_root().  Of several plans
+ * for one slot the last one holds.  All: 0; ACRE_EINVALID: the slot is none; E2BIG: more than ACRE_TX_MOST
+ * entries; EINVAL: no transaction is under way; EPERM: it is another thread's;
+ * ACRE_ECORRUPT: its record is not where it was.  After an error the plan is what it was, and may be committed
+ * as well as aborted. */
 
 /* *slot becomes value, an offset or any other number. */
 ACRE_API int acre_tx_set(acre_tx *tx, acre_off *slot, acre_off value);
@@ -71,7 +74,7 @@ ACRE_API acre_off acre_tx_read(const acre_tx *tx, const acre_off *slot);
 
 /* ---- the end ---- */
 
-/* Do it.  0; EINVAL, EPERM: as above.  (A block that its user has freed by other ways meanwhile is told to
+/* Do it.  0; EINVAL, EPERM, ACRE_ECORRUPT: as above.  (A block that its user has freed by other ways meanwhile is told to
  * acre_heap_on_misuse().) */
 ACRE_API int acre_tx_commit(acre_tx *tx);
 
