@@ -138,6 +138,22 @@ ACRE_TEST(snapshot, zeros_take_no_room)
     copy_end(&h);
 }
 
+/* Memory without a file tells of no holes: they are found by what is in it. */
+ACRE_TEST(snapshot, zeros_of_private_memory_take_no_room)
+{
+    copy_house h = copy_make("rbtree_best_fit", 64 << 10);
+    acre_segment *was = h.s;
+    acre_segment_options o = {.size = 16 << 20};
+    ACRE_CHECK_EQUAL(acre_segment_create(&h.s, ACRE_HEAP, NULL, &o), 0);
+    memset(acre_alloc(acre_segment_heap(h.s), 1 << 20), 1, 1 << 20);
+    snapshot_take(&h, NULL);
+    ACRE_CHECK(snapshot_blocks(&h) < (1 << 20) + (256 << 10));
+    snapshot_away(&h);
+    acre_segment_close(h.s);
+    h.s = was;
+    copy_end(&h);
+}
+
 /* A capacity of 1 GiB, 1 MiB in use. */
 ACRE_TEST(snapshot, address_space_takes_no_room)
 {
