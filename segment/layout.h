@@ -5,6 +5,7 @@
 
 #include "segment/hold.h"
 #include "segment/names_layout.h"
+#include "segment/shared.h"
 #include "segment/tx.h"
 
 #include <stddef.h>
@@ -47,10 +48,10 @@ typedef struct segment_header {
 /* Behind the header, unless the segment was made with ACRE_INDEX_NONE: what is known by name, and what
  * other services keep one of.  All zero is an empty one. */
 typedef struct segment_directory {
-    segment_names names; /* lock, index, work in progress: names_layout.h */
-    uint64_t shared[4]; /* holders of shared objects */
-    tx_part tx;         /* transactions */
-    hold_part hold;     /* the barrier of snapshots */
+    segment_names names;     /* lock, index, work in progress */
+    shared_directory shared; /* holders of shared objects */
+    tx_part tx;              /* transactions */
+    hold_part hold;          /* the barrier of snapshots */
 } segment_directory;
 
 _Static_assert(sizeof(segment_directory) == SEGMENT_DIRECTORY, "segment format");
