@@ -2,8 +2,8 @@
 /* shared.c: a picture that several processes use, and that goes when the last one has finished with it: however that
  * one ends.
  *
- * Workers take their reference into a slot of a holder.  The last of them is killed in the middle of its work; what it held
- * is reaped, and the object, which owns a second block, is destroyed by whoever is last. */
+ * Workers take their reference into a slot of a holder.  The last of them is killed in the middle of its work; what
+ * it held is reaped, and the object, which owns a second block, is destroyed by whoever is last. */
 #include <acre.h>
 #include <signal.h>
 #include <stdio.h>

@@ -2,10 +2,10 @@
 /* shared.h: what references with counts keep in the segment.
  *
  *   directory            holder's block                 control block
- *   +--------------+     +------+------+----------+     +------+-------+---------------------+ - - - - - +
- *   | head · fresh | ──▶ | cell | next | slots    | ──▶ | cell | state | object · step's own | object of |
- *   +--------------+     +------+------+----------+     +------+-------+---------------------+  make()   |
- *                          owner's thread holds it        a lock, held for one step            + - - - - +
+ *   +--------------+     +------+------+-------+        +------+-------+--------+------+ - - - - +
+ *   | head · fresh | ──▶ | cell | next | slots | ─────▶ | cell | state | object | step | object  |
+ *   +--------------+     +------+------+-------+        +------+-------+--------+------+ - - - - +
+ *                          its thread holds it            a lock, held for one step      of make()
  *
  * A reference is {control, object}; what a kill can leave of one:
  *

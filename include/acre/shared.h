@@ -64,7 +64,8 @@ ACRE_SHORT uint32_t acre__refs_change(acre_refs *r, uint32_t by, uint32_t never)
     return old;
 }
 
-/* By who has a reference: one more.  0; ACRE_EINVALID: the count is 0, nobody can have one; EOVERFLOW: there are 2^32 - 1. */
+/* By who has a reference: one more.  0; ACRE_EINVALID: the count is 0, nobody can have one; EOVERFLOW: it is
+ * 2^32 - 1. */
 ACRE_SHORT int acre_ref(acre_refs *r)
 {
     uint32_t old = acre__refs_change(r, 1, UINT32_MAX);
@@ -189,8 +190,8 @@ ACRE_API uint32_t acre_weak_use_count(const acre_segment *s, const acre_weak *r)
  *
  * A thread's references that end with it: numbered slots in the segment, whose block the kernel marks when the
  * thread ends in any way.  What a thread with a holder was doing to any reference of the segment when it died is
- * finished by whoever reaps it, too.  One of several in one segment is for that, the first one opened; a thread may have
- * them in four segments.
+ * finished by whoever reaps it, too.  One of several in one segment is for that, the first one opened; a thread may
+ * have them in four segments.
  *
  * Belongs to the thread that opened it; a forked child has none.  A segment cannot be closed (EBUSY) by a thread
  * that has one open.  Needs a directory: ENOTSUP in segments made with ACRE_INDEX_NONE. */
