@@ -221,7 +221,7 @@ bugs-variant: $(patsubst %,$B/%,$(patsubst test_%,tests/test_%,$(BUG_TESTS)))
 	@tools/check-bugs.sh $B $N
 
 CRASH_SYNC := sync_lab sync_step sync_step_rw sync_step_messages sync_step_named sync_kill \
-              sync_kill_messages sync_boost
+              sync_kill_messages sync_boost shared_step shared_kill
 crash-sync:  ## the laboratory in full: 20,000 kills a primitive, each instruction, of -O0 code too
 	@rm -f $B/sync-kills.json
 	@ACRE_KILLS=$${ACRE_KILLS:-340000} ACRE_ALL_STEPS=1 $(MAKE) --no-print-directory check T="$(CRASH_SYNC)"
@@ -245,7 +245,7 @@ check-valgrind: $(PRODUCTS) $(TESTS)  ## the tests of alloc, segment and sync un
 check-tsan:  ## the concurrent tests under the thread sanitizer, plain runner
 	@$(MAKE) --no-print-directory VARIANT=tsan plain
 .PHONY: plain
-plain: $(addprefix $B/plain/test_,$(or $(T),sync $(PRIMITIVES) rw named file_lock queue queue_shared $(RINGS) concurrent sharded replay_together))
+plain: $(addprefix $B/plain/test_,$(or $(T),sync $(PRIMITIVES) rw named file_lock queue queue_shared $(RINGS) concurrent sharded shared replay_together object_shared tx))
 	@for t in $^; do $$t || exit 1; done
 
 # Naps are left out: nobody else uses the image, so that there is nobody to wait for.

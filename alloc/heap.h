@@ -160,6 +160,11 @@ static inline void acre__heap_leave(acre_heap *h)
     acre__heap_unlock(h);
 }
 
+/* Inside enter/leave: acre_alloc_into() and acre_free_from() for a slot that lies in the segment and, to be freed,
+ * is not 0.  A block of the house, whatever its size. */
+int acre__publish_alloc(acre_heap *h, acre_off *slot, size_t size);
+int acre__publish_free(acre_heap *h, acre_off *slot);
+
 /* Inside enter/leave, behind the journal's batch entry: empty n slots and free what they name. */
 void acre__publish_undo(acre_heap *h, acre_off *slots, uint64_t n);
 

@@ -26,7 +26,7 @@ static bool publish_in_segment(const acre_heap *h, const acre_off *slots, uint64
     return at <= size && n <= (size - at) / sizeof *slots && at % sizeof *slots == 0;
 }
 
-static int publish_alloc(acre_heap *h, acre_off *slot, size_t size)
+int acre__publish_alloc(acre_heap *h, acre_off *slot, size_t size)
 {
     void *p = h->algorithm->alloc(&h->region, size + !size, ACRE_ALIGN_MIN);
     if (!p)
@@ -51,7 +51,7 @@ int acre_alloc_into(acre_heap *h, acre_off *slot, size_t size)
     e = acre__heap_enter(h);
     if (e)
         return e;
-    e = publish_alloc(h, slot, size);
+    e = acre__publish_alloc(h, slot, size);
     acre__heap_leave(h);
     return e;
 }
@@ -137,7 +137,7 @@ bool acre__publish_undoable(acre_heap *h, const acre_off *slots, uint64_t n)
 static int publish_fill(acre_heap *h, size_t n, const size_t *sizes, size_t size, acre_off *slots)
 {
     for (size_t i = 0; i < n; i++) {
-        if (publish_alloc(h, &slots[i], sizes ? sizes[i] : size) != 0) {
+        if (acre__publish_alloc(h, &slots[i], sizes ? sizes[i] : size) != 0) {
             acre__heap_measure(h);
             acre__publish_undo(h, slots, i);
             return ENOMEM;
@@ -196,7 +196,7 @@ static void publish_note_contents(acre_heap *h, void *p)
         acre_note(&h->region, &word[i], word[i], 0);
 }
 
-static int publish_free(acre_heap *h, acre_off *slot)
+int acre__publish_free(acre_heap *h, acre_off *slot)
 {
     acre__heap_measure(h);
     void *p = publish_block(h, *slot);
@@ -224,7 +224,7 @@ int acre_free_from(acre_heap *h, acre_off *slot)
     e = acre__heap_enter(h);
     if (e)
         return e;
-    e = *slot ? publish_free(h, slot) : 0;
+    e = *slot ? acre__publish_free(h, slot) : 0;
     acre__heap_leave(h);
     return e;
 }

@@ -390,6 +390,7 @@ shard *acre__shard_claim(acre_heap *h, uint32_t number); /* if nobody holds it *
 void acre__shard_release(acre_heap *h, shard *t);
 void acre__shard_detach(acre_region *r);
 void acre__shard_settle(acre_region *r);
+uint32_t *acre__shard_owner(const acre_region *r, uint32_t i);
 void acre__shard_inherit(acre_heap *h, uint64_t slot); /* what the dead were doing to it is done */
 shard *acre__shard_new(acre_heap *h);                  /* in the house; not held */
 void acre__shard_set_constants(shard *t, const shard_root *o);

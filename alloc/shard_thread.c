@@ -213,6 +213,12 @@ void acre__shard_detach(acre_region *r)
         acre__shard_release(h, t);
 }
 
+uint32_t *acre__shard_owner(const acre_region *r, uint32_t i)
+{
+    shard *t = shard_numbered(r, i);
+    return t ? &t->cell.word : NULL;
+}
+
 /* In a damaged image anybody may be. */
 static bool shard_adopter_lives(uint32_t word)
 {

@@ -445,6 +445,7 @@ const acre_algorithm acre__sharded = {
     .from = acre__shard_from,
     .detach = acre__shard_detach,
     .settle = acre__shard_settle,
+    .owner = acre__shard_owner,
     .relieve = shard_relieve_region,
     .alloc = acre__shard_direct,
     .free = shard_free,

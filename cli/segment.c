@@ -40,6 +40,13 @@ static const struct argp_option segment_rm_options[] = {
     {"dry-run", 'n', NULL, 0, "Only tell what would go", 0},
     {0}};
 
+static const struct argp_option segment_snapshot_options[] = {
+    {"json", 'j', NULL, 0, "One JSON object", 0},
+    {"timeout", 't', "SECONDS", 0,
+     "Give up if somebody who takes part has not come to a hold point by then (10; 0: never)", 0},
+    {"quiesced", 'q', NULL, 0, "Threads of `sharded` that take no part do nothing meanwhile", 0},
+    {0}};
+
 static int segment_color(const char *when)
 {
     if (strcmp(when, "always") == 0)
@@ -68,6 +75,36 @@ static error_t segment_option(int key, char *arg, struct argp_state *state)
     default: return ARGP_ERR_UNKNOWN;
     }
     return 0;
+}
+
+static error_t segment_snapshot_option(int key, char *arg, struct argp_state *state)
+{
+    segment_args *a = state->input;
+    char *end;
+    if (key == 'q')
+        a->quiesced = true;
+    else if (key == 't') {
+        a->seconds = strtod(arg, &end);
+        if (*end || end == arg || !(a->seconds >= 0 && a->seconds <= 1e9))
+            argp_error(state, "\"%s\" is no number of seconds", arg);
+    } else
+        return segment_option(key, arg, state);
+    return 0;
+}
+
+/* ---- snapshot ---- */
+
+static int segment_snapshot(const segment_args *a)
+{
+    acre_segment *s;
+    if (a->n != 2)
+        return cli_fail("segment snapshot: takes a NAME and the FILE that it is to make");
+    int e = acre_segment_open(&s, segment_source(a->names[0]), a->names[0], NULL);
+    if (e)
+        return segment_refuse(a->names[0], e);
+    e = segment_snapshot_one(a->names[0], s, a->names[1], a->seconds, a->quiesced, a->json);
+    acre_segment_close(s);
+    return e;
 }
 
 /* ---- commands ---- */
@@ -160,6 +197,18 @@ static const struct segment_tool {
       "1: the heap is damaged, or the file system cannot; then nothing is lost; 2: not a segment.",
       0, 0, 0},
      "give free memory back to the system"},
+    {"snapshot",
+     segment_snapshot,
+     NULL,
+     {segment_snapshot_options, segment_snapshot_option, "NAME FILE",
+      "Copy a segment of one moment into a new FILE, while others use it: those who take part "
+      "(acre_hold_join()) stand still meanwhile, the others wait at the heap's lock.\v"
+      "The copy is a segment of its own, in which nobody holds anything.  Its heap is verified before the FILE "
+      "has its name.  Exit status 1: somebody did not come in time, or uses `sharded` and "
+      "takes no part, or there is no room, or the heap is damaged; then there is no FILE; 2: not a segment, "
+      "or FILE is there already.",
+      0, 0, 0},
+     "copy a segment that is in use"},
     {"rm",
      segment_rm,
      NULL,
@@ -196,7 +245,7 @@ static int segment_each(const struct segment_tool *t, const segment_args *a)
 static int segment_run(const struct segment_tool *t, int argc, char **argv)
 {
     char name[64];
-    segment_args a = {0};
+    segment_args a = {.seconds = 10};
     snprintf(name, sizeof name, "acre segment %s", t->name);
     argv[0] = name; /* what --help and errors call the program */
     argp_err_exit_status = CLI_USAGE;
@@ -213,5 +262,5 @@ int cmd_segment(int argc, char **argv)
     for (int i = 0; i < SEGMENT_TOOLS; i++)
         if (strcmp(argv[1], segment_tools[i].name) == 0)
             return segment_run(&segment_tools[i], argc - 1, argv + 1);
-    return cli_fail("segment: unknown command \"%s\" (ls, info, check, names, map, dump, recover, purge, rm)", argv[1]);
+    return cli_fail("segment: unknown command \"%s\" (ls, info, check, names, map, dump, recover, purge, snapshot, rm)", argv[1]);
 }

@@ -15,7 +15,8 @@
 typedef struct segment_args {
     char **names;
     int n;
-    bool json, all, force, stale, dry_run;
+    bool json, all, force, stale, dry_run, quiesced;
+    double seconds;    /* a snapshot waits, at most; 0: for ever */
     const char *out;   /* map: a file for the picture */
     const char *sort;  /* ls */
     const char *block; /* dump: of which block */
@@ -77,6 +78,10 @@ void segment_pids(const segment_attached *a, char *text, size_t room);
 
 /* A descriptor of what has no name, from a process that has it; -1: it cannot be had. */
 int segment_nameless_open(const segment_mapping *m);
+
+/* Copy it into a new file, and tell; an exit status. */
+int segment_snapshot_one(const char *name, acre_segment *s, const char *path, double seconds, bool quiesced,
+                         bool json);
 
 /* ---- showing ---- */
 

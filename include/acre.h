@@ -11,6 +11,9 @@
 #include <acre/queue.h>
 #include <acre/ring.h>
 #include <acre/segment.h>
+#include <acre/shared.h>
+#include <acre/snapshot.h>
 #include <acre/sync.h>
+#include <acre/tx.h>
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* boot.c: a lock's word in a file outlives a power cut, its owner does not, and no kernel was left to
  * say so.  The header holds the boot in which it was last opened for writing; if that is another,
- * whoever holds the heap's lock, or the objects', is gone.
+ * whoever holds a lock is gone.  The same in a snapshot, whose header names no boot.
  *
- * Two openers at once: the words are read before the boot is compared, and nobody of this boot takes
+ * Two openers at once: each word is read before the boot is compared, and nobody of this boot takes
  * a lock before the new boot is stored.  So a word seen together with the old boot is from then.
  */
-#include "segment/names.h"
+#include "segment/internal.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -29,16 +29,76 @@ uint64_t acre__boot_id(void)
     return n > 0 ? boot_hash(text, (size_t)n) : 0;
 }
 
+/* ---- what somebody may hold ---- */
+
+typedef struct boot_visitor {
+    acre__boot_visit *visit;
+    void *arg;
+} boot_visitor;
+
+static void boot_visit_member(void *arg, hold_member *m)
+{
+    const boot_visitor *v = arg;
+    v->visit(v->arg, &m->cell.word);
+}
+
+static void boot_visit_directory(const acre_segment *s, boot_visitor *v)
+{
+    segment_directory *d = segment_directory_of(s);
+    if (!d)
+        return;
+    v->visit(v->arg, &d->names.lock.cell.word);
+    v->visit(v->arg, &d->tx.cell.word);
+    v->visit(v->arg, &d->hold.cell.word);
+    acre__hold_each(s, boot_visit_member, v);
+}
+
+static void boot_visit_heap(const acre_segment *s, const boot_visitor *v)
+{
+    const acre_algorithm *a = s->heap.inner;
+    uint32_t *word;
+    v->visit(v->arg, &s->heap.control->lock.word);
+    for (uint32_t i = 0; a->owner && (word = a->owner(&s->heap.region, i)); i++)
+        v->visit(v->arg, word);
+}
+
+void acre__boot_each_word(const acre_segment *s, acre__boot_visit *visit, void *arg)
+{
+    boot_visitor v = {visit, arg};
+    boot_visit_heap(s, &v);
+    boot_visit_directory(s, &v);
+}
+
+/* ---- a new boot ---- */
+
+typedef struct boot_change {
+    const segment_header *header;
+    uint64_t now;
+} boot_change;
+
+static void boot_orphan(void *arg, uint32_t *word)
+{
+    const boot_change *c = arg;
+    uint32_t seen = acre__load(word);
+    if (__atomic_load_n(&c->header->boot, __ATOMIC_SEQ_CST) != c->now)
+        acre__robust_orphan(word, seen);
+}
+
+/* What the dead had begun: now, as there may be nobody who comes to do it. */
+static void boot_finish(acre_segment *s)
+{
+    const segment_directory *d = segment_directory_of(s);
+    if (d && (d->tx.record || d->hold.first))
+        acre__hold_sweep(s);
+}
+
 void acre__boot_check(acre_segment *s)
 {
     segment_header *h = segment_header_of(s);
-    uint64_t now = acre__boot_id();
-    uint32_t word = __atomic_load_n(&s->heap.control->lock.word, __ATOMIC_SEQ_CST);
-    uint32_t names = s->index ? acre__load_full(&names_of(s)->lock.cell.word) : 0;
-    if (!now || __atomic_load_n(&h->boot, __ATOMIC_SEQ_CST) == now)
+    boot_change c = {h, acre__boot_id()};
+    if (!c.now || __atomic_load_n(&h->boot, __ATOMIC_SEQ_CST) == c.now)
         return;
-    acre__robust_orphan(&s->heap.control->lock, word);
-    if (s->index)
-        acre__names_orphan(s, names);
-    __atomic_store_n(&h->boot, now, __ATOMIC_SEQ_CST);
+    acre__boot_each_word(s, boot_orphan, &c);
+    __atomic_store_n(&h->boot, c.now, __ATOMIC_SEQ_CST);
+    boot_finish(s);
 }

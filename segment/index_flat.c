@@ -144,9 +144,11 @@ static void flat_open(acre_off *array, uint64_t *count, uint64_t place, acre_off
     uint64_t i = *count;
     if (i == place)
         flat_put(&array[i], entry);
-    else
+    else if (!ACRE_BUG_IS(119))
         flat_put(&array[i], array[i - 1]);
     flat_put(count, i + 1);
+    if (ACRE_BUG_IS(119) && i > place)
+        flat_put(&array[i], array[i - 1]);
     if (i == place)
         return;
     for (i--; i > place; i--)
@@ -166,8 +168,8 @@ static acre_off *flat_seek_entry(acre_segment *s, acre_off at, uint64_t *place, 
 {
     uint64_t room = 0;
     int sign;
-    names_key k = key_of(names_entry_at(s, at));
-    acre_off *array = flat_array(s, &room);
+    names_key k;
+    acre_off *array = key_of(s, at, &k) ? flat_array(s, &room) : NULL;
     return array && flat_seek(s, &k, false, place, found, &sign) == 0 ? array : NULL;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* index_hash.c: linear hashing (W. Litwin, Linear Hashing: A New Tool for File and Table Addressing, VLDB
- * 1980): with each entry more one bucket is split, so that no call ever moves them all.  Chains are in
+ * 1980): with each entry more two buckets are split, so that no call ever moves them all.  Chains are in
  * the order of the hash's bits read backwards (as in O. Shalev, N. Shavit, Split-Ordered Lists, JACM 2006),
  * so that a bucket splits by one cut:
  *
@@ -16,7 +16,14 @@
  */
 #include "segment/names_key.h"
 
-enum { HASH_FIRST = 16, HASH_FIRST_BITS = 4, HASH_MERGES = 40 };
+enum {
+    HASH_FIRST = 16,
+    HASH_FIRST_BITS = 4,
+    HASH_MERGES = 40,
+    HASH_LONG = 64,
+    HASH_BUCKETS = 2 /* for each entry */
+};
+#define HASH_DAMAGED (~(acre_off)0)
 #define HASH_NUMBER(word) ((word) & (((uint64_t)1 << HASH_MERGES) - 1))
 #define HASH_MOST ((uint64_t)HASH_FIRST << (NAMES_LINKS - 1))
 
@@ -45,7 +52,7 @@ static inline uint64_t hash_array_size(unsigned array)
 }
 
 /* The bucket's first link; NULL: it cannot be there. */
-static inline acre_off *hash_slot(const acre_segment *s, uint64_t bucket)
+NAMES_LOOKS static inline __attribute__((always_inline)) acre_off *hash_slot(const acre_segment *s, uint64_t bucket)
 {
     unsigned array = hash_array(bucket);
     if (array >= NAMES_LINKS)
@@ -56,9 +63,9 @@ static inline acre_off *hash_slot(const acre_segment *s, uint64_t bucket)
     return sane ? (acre_off *)(void *)(s->base + at) : NULL;
 }
 
-static inline unsigned hash_stripe(uint64_t order)
+static inline unsigned hash_stripe(uint64_t hash)
 {
-    return (unsigned)(order >> 61);
+    return (unsigned)(hash & (NAMES_STRIPES - 1));
 }
 
 static uint64_t hash_number(const acre_segment *s)
@@ -75,29 +82,36 @@ static inline int hash_missed(const segment_names *n, const names_proof *proof, 
     return names_holds(proof) && acre__load(&n->buckets) == buckets ? ENOENT : EAGAIN;
 }
 
-NAMES_LOOKS static int hash_find(acre_segment *s, const names_key *k, acre_off *entry, names_proof *proof)
+/* The walk along one chain; 0: it ends without.  A chain is short: what bounds it is only asked for if it is not. */
+NAMES_LOOKS static inline acre_off hash_walk(const acre_segment *s, const acre_off *link,
+                                             const names_key *k)
+{
+    uint64_t steps = 0, reach = names_reach(s);
+    for (acre_off at; (at = acre__load(link)) != 0; steps++) {
+        const names_entry *e = names_entry_within(s, reach, at);
+        if (!e || (steps >= HASH_LONG && steps > names_most_steps(s)))
+            return HASH_DAMAGED;
+        if (acre__peek(&e->hash) == k->hash && key_names(reach, at, e, k))
+            return at;
+        link = &e->next;
+    }
+    return 0;
+}
+
+static int hash_find(acre_segment *s, const names_key *k, acre_off *entry, names_proof *proof)
 {
     const segment_names *n = names_of(s);
-    proof->word = &n->version[hash_stripe(k->order)];
+    proof->word = &n->version[hash_stripe(k->hash)];
     proof->value = acre__load(proof->word);
-    uint64_t buckets = acre__load(&n->buckets), number = HASH_NUMBER(buckets), steps = 0;
+    uint64_t buckets = acre__load(&n->buckets), number = HASH_NUMBER(buckets);
     if (number < HASH_FIRST)
         return hash_missed(n, proof, buckets);
     const acre_off *link = hash_slot(s, hash_bucket(k->hash, number));
-    for (acre_off at; link && (at = acre__load(link)); steps++) {
-        const names_entry *e = names_entry_at(s, at);
-        if (!e || steps > names_most_steps(s))
-            return EAGAIN;
-        uint64_t order = acre__peek(&e->order);
-        if (order == k->order && key_names(s, at, e, k)) {
-            *entry = at;
-            return 0;
-        }
-        if (order > k->order)
-            break;
-        link = &e->next;
-    }
-    return link ? hash_missed(n, proof, buckets) : EAGAIN;
+    acre_off at = link ? hash_walk(s, link, k) : HASH_DAMAGED;
+    if (at == HASH_DAMAGED)
+        return EAGAIN;
+    *entry = at;
+    return at ? 0 : hash_missed(n, proof, buckets);
 }
 
 /* Where in the order the bucket that has `order` ends; 0: at the end of all. */
@@ -111,7 +125,8 @@ static uint64_t hash_region_end(uint64_t order, uint64_t number)
 }
 
 /* In the bucket of `from`: the first entry behind (from, last).  Entries of one hash are in the order of offsets. */
-NAMES_LOOKS static int hash_next_in(acre_segment *s, uint64_t from, acre_off last, uint64_t number, acre_off *entry)
+NAMES_LOOKS static int hash_next_in(acre_segment *s, uint64_t from, acre_off last, uint64_t number,
+                                    acre_off *entry)
 {
     const acre_off *link = hash_slot(s, hash_bucket(key_reverse(from), number));
     uint64_t steps = 0;
@@ -119,7 +134,7 @@ NAMES_LOOKS static int hash_next_in(acre_segment *s, uint64_t from, acre_off las
         const names_entry *e = names_entry_at(s, at);
         if (!e || steps > names_most_steps(s))
             return EAGAIN;
-        uint64_t order = acre__peek(&e->order);
+        uint64_t order = key_reverse(acre__peek(&e->hash));
         if (order > from || (order == from && at > last)) {
             *entry = at;
             return 0;
@@ -130,12 +145,13 @@ NAMES_LOOKS static int hash_next_in(acre_segment *s, uint64_t from, acre_off las
 }
 
 /* Bucket by bucket, in the order of chains. */
-NAMES_LOOKS static int hash_next(acre_segment *s, const acre_cursor *c, acre_off *entry, names_proof *proof)
+NAMES_LOOKS static int hash_next(acre_segment *s, const acre_cursor *c, acre_off *entry,
+                                 names_proof *proof)
 {
     const segment_names *n = names_of(s);
     uint64_t from = c->position, last = c->last, steps = 0;
     do {
-        proof->word = &n->version[hash_stripe(from)];
+        proof->word = &n->version[hash_stripe(key_reverse(from))];
         proof->value = acre__load(proof->word);
         uint64_t buckets = acre__load(&n->buckets), number = HASH_NUMBER(buckets);
         if (number < HASH_FIRST)
@@ -155,15 +171,16 @@ NAMES_LOOKS static int hash_next(acre_segment *s, const acre_cursor *c, acre_off
 
 /* The link to the first entry in its bucket that is not before this one (its offset, and the order that its
  * hash gives).  NULL: the chain is damaged. */
-static acre_off *hash_seek(acre_segment *s, uint64_t order, acre_off entry)
+static acre_off *hash_seek(acre_segment *s, uint64_t hash, acre_off entry)
 {
-    uint64_t number = hash_number(s);
-    acre_off *link = number ? hash_slot(s, hash_bucket(key_reverse(order), number)) : NULL;
+    uint64_t number = hash_number(s), order = key_reverse(hash);
+    acre_off *link = number ? hash_slot(s, hash_bucket(hash, number)) : NULL;
     for (uint64_t steps = 0; link && *link; steps++) {
         names_entry *e = names_entry_at(s, *link);
         if (!e || steps > names_most_steps(s))
             return NULL;
-        if (e->order > order || (e->order == order && *link >= entry))
+        uint64_t its = key_reverse(e->hash);
+        if (its > order || (its == order && *link >= entry))
             break;
         link = &e->next;
     }
@@ -203,27 +220,28 @@ static int hash_insert(acre_segment *s, acre_off entry)
     int error = HASH_NUMBER(n->buckets) ? 0 : hash_begin(s);
     if (error)
         return error;
-    acre_off *link = hash_seek(s, e->order, entry);
+    acre_off *link = hash_seek(s, e->hash, entry);
     if (!link)
         return ACRE_ECORRUPT;
     acre__put(&e->next, *link);
     acre__store(link, entry);
-    acre__store(&n->version[hash_stripe(e->order)], n->version[hash_stripe(e->order)]); /* see names_holds() */
+    acre__store(&n->version[hash_stripe(e->hash)],
+                n->version[hash_stripe(e->hash)]); /* see names_holds() */
     return 0;
 }
 
 static void hash_remove(acre_segment *s, acre_off entry)
 {
     names_entry *e = names_entry_at(s, entry);
-    acre_off *link = hash_seek(s, e->order, entry);
+    acre_off *link = hash_seek(s, e->hash, entry);
     if (link && *link == entry)
         acre__store(link, e->next);
-    names_outdate(names_of(s), hash_stripe(e->order));
+    names_outdate(names_of(s), hash_stripe(e->hash));
 }
 
 static bool hash_contains(acre_segment *s, acre_off entry)
 {
-    const acre_off *link = hash_seek(s, names_entry_at(s, entry)->order, entry);
+    const acre_off *link = hash_seek(s, names_entry_at(s, entry)->hash, entry);
     return link && *link == entry;
 }
 
@@ -238,12 +256,12 @@ static uint64_t hash_parent(uint64_t bucket)
 static acre_off *hash_border(acre_segment *s, uint64_t bucket)
 {
     acre_off *link = hash_slot(s, hash_parent(bucket));
-    unsigned shift = 63 - hash_log(bucket);
+    unsigned bit = hash_log(bucket);
     for (uint64_t steps = 0; link && *link; steps++) {
         names_entry *e = names_entry_at(s, *link);
         if (!e || steps > names_most_steps(s))
             return NULL;
-        if (e->order >> shift & 1)
+        if (e->hash >> bit & 1)
             break;
         link = &e->next;
     }
@@ -264,11 +282,21 @@ static int hash_split(acre_segment *s)
     return 0;
 }
 
-static void hash_settle(acre_segment *s)
+/* Buckets that there should be: an entry that is not the first of its bucket costs whoever looks behind it a
+ * line of memory, a bucket 8 bytes. */
+static uint64_t hash_due(const acre_segment *s)
 {
     const segment_names *n = names_of(s);
-    if (n->named + n->unique > hash_number(s))
-        (void)hash_split(s); /* no room: chains are longer */
+    uint64_t objects = n->named + n->unique, most = HASH_MOST / HASH_BUCKETS;
+    uint64_t due = (objects < most ? objects : most) * HASH_BUCKETS;
+    return due > HASH_FIRST ? due : HASH_FIRST;
+}
+
+static void hash_settle(acre_segment *s)
+{
+    for (int i = 0; i < HASH_BUCKETS && hash_number(s) < hash_due(s); i++)
+        if (hash_split(s) != 0)
+            return; /* no room: chains are longer */
 }
 
 static int hash_merge(acre_segment *s)
@@ -301,7 +329,7 @@ static int hash_recover(acre_segment *s)
 static int hash_reserve(acre_segment *s, uint64_t objects)
 {
     int e = 0;
-    uint64_t most = objects < HASH_MOST ? objects : HASH_MOST;
+    uint64_t most = objects < HASH_MOST / HASH_BUCKETS ? objects * HASH_BUCKETS : HASH_MOST;
     for (uint64_t b = 0; b < most && !e; b = b ? b * 2 : HASH_FIRST)
         e = hash_array_make(s, b);
     return e;
@@ -322,14 +350,14 @@ static int hash_free_arrays(acre_segment *s, unsigned first)
 static int hash_shrink(acre_segment *s)
 {
     segment_names *n = names_of(s);
-    uint64_t objects = n->named + n->unique, least = objects > HASH_FIRST ? objects : HASH_FIRST;
     int e = 0;
-    while (!e && hash_number(s) > least)
+    while (!e && hash_number(s) > hash_due(s))
         e = hash_merge(s);
     if (e)
         return e;
-    if (!objects)
-        acre__store(&n->buckets, n->buckets - HASH_NUMBER(n->buckets) + ((uint64_t)1 << HASH_MERGES));
+    if (!(n->named + n->unique))
+        acre__store(&n->buckets,
+                    n->buckets - HASH_NUMBER(n->buckets) + ((uint64_t)1 << HASH_MERGES));
     uint64_t number = hash_number(s);
     return hash_free_arrays(s, number ? hash_array(number - 1) + 1 : 0);
 }

@@ -103,8 +103,8 @@ static bool ordered_seek_entry(acre_segment *s, acre_off at, ordered_path *path)
 {
     acre_off found;
     int sign;
-    names_key k = key_of(names_entry_at(s, at));
-    return ordered_seek(s, &k, false, &found, &sign, path) == 0;
+    names_key k;
+    return key_of(s, at, &k) && ordered_seek(s, &k, false, &found, &sign, path) == 0;
 }
 
 static int ordered_insert(acre_segment *s, acre_off at)
@@ -125,10 +125,12 @@ static int ordered_insert(acre_segment *s, acre_off at)
 static void ordered_remove(acre_segment *s, acre_off at)
 {
     ordered_path path;
-    if (ordered_seek_entry(s, at, &path))
-        for (unsigned level = ORDERED_LEVELS; level--;)
-            if (*path.link[level] == at)
-                acre__store(path.link[level], *ordered_link(s, at, level));
+    bool sane = ordered_seek_entry(s, at, &path);
+    for (unsigned level = ORDERED_LEVELS; sane && level--;) {
+        const acre_off *link = ordered_link(s, at, level);
+        if (*path.link[level] == at && link)
+            acre__store(path.link[level], *link);
+    }
     names_outdate(names_of(s), 0);
 }
 

@@ -40,6 +40,14 @@ static inline segment_directory *segment_directory_of(const acre_segment *s)
     return none ? NULL : (segment_directory *)(void *)(s->base + SEGMENT_HEADER);
 }
 
+/* A block that a word in the segment names: `bytes` at that offset, in the heap's region.  NULL: it cannot be one. */
+static inline void *segment_block(const acre_segment *s, acre_off at, uint64_t bytes)
+{
+    uint64_t size = acre__peek(&segment_header_of(s)->size), reach = size < s->window ? size : s->window;
+    bool inside = at >= (uint64_t)(s->heap.region.base - s->base) && reach >= bytes && at <= reach - bytes;
+    return inside && at % ACRE_ALIGN_MIN == 0 ? s->base + at : NULL;
+}
+
 /* format.c: fill the header of a segment of `size` bytes, with its heap's control at `heap`, that nobody
  * else sees yet; check a copy of a header. */
 int acre__format_write(segment_header *h, const acre_algorithm *a, uint64_t heap, size_t size,
@@ -61,8 +69,11 @@ size_t acre__pages_of(int fd);
 void *acre__pages_place(size_t n);
 void acre__pages_advise(const acre_segment *s);
 
-/* boot.c: free a lock that was held when the machine went down. */
+/* boot.c: free what was held when the machine went down. */
 void acre__boot_check(acre_segment *s);
 uint64_t acre__boot_id(void);
+/* Visit each lock word of the segment's own, that may hold an owner. */
+typedef void acre__boot_visit(void *arg, uint32_t *word);
+void acre__boot_each_word(const acre_segment *s, acre__boot_visit *visit, void *arg);
 
 #endif

@@ -3,7 +3,10 @@
 #ifndef ACRE_SEGMENT_LAYOUT_H
 #define ACRE_SEGMENT_LAYOUT_H
 
+#include "segment/hold.h"
 #include "segment/names_layout.h"
+#include "segment/shared.h"
+#include "segment/tx.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -45,13 +48,15 @@ typedef struct segment_header {
 /* Behind the header, unless the segment was made with ACRE_INDEX_NONE: what is known by name, and what
  * other services keep one of.  All zero is an empty one. */
 typedef struct segment_directory {
-    segment_names names; /* lock, index, work in progress: names_layout.h */
-    uint64_t tx[4];     /* transactions */
-    uint64_t shared[4]; /* holders of shared objects */
-    uint64_t hold[8];   /* the barrier of snapshots */
+    segment_names names;     /* lock, index, work in progress */
+    shared_directory shared; /* holders of shared objects */
+    tx_part tx;              /* transactions */
+    hold_part hold;          /* the barrier of snapshots */
 } segment_directory;
 
 _Static_assert(sizeof(segment_directory) == SEGMENT_DIRECTORY, "segment format");
+_Static_assert(offsetof(segment_directory, tx) == 416, "segment format");
+_Static_assert(offsetof(segment_directory, hold) == 464, "segment format");
 _Static_assert(sizeof(segment_header) == SEGMENT_HEADER, "segment format");
 _Static_assert(offsetof(segment_header, algorithm) == 40, "segment format");
 _Static_assert(offsetof(segment_header, capacity) == 72, "segment format");

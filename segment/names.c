@@ -44,13 +44,6 @@ void acre__names_create(acre_segment *s, uint32_t index)
         names_of(s)->index = index;
 }
 
-void acre__names_orphan(const acre_segment *s, uint32_t seen)
-{
-    uint32_t *word = &names_of(s)->lock.cell.word;
-    if (seen & FUTEX_TID_MASK)
-        acre__cas(word, &seen, FUTEX_OWNER_DIED | (seen & FUTEX_WAITERS));
-}
-
 /* ---- the work ---- */
 
 static void names_put_off(acre_off *word, acre_off value)
@@ -118,7 +111,7 @@ static void names_linked(acre_segment *s, names_entry *e)
     uint64_t *count = names_count(s, e);
     acre__order();
     if (count)
-        acre__put(count, e->after);
+        acre__put(count, ACRE_BUG_IS(116) ? *count + 1 : e->after);
     names_set_stage(e, NAMES_LIVE);
     names_pop(s);
 }
@@ -127,8 +120,9 @@ static int names_insert(acre_segment *s, names_entry *e, acre_off at)
 {
     if (names_count(s, e))
         return s->index->insert(s, at);
-    if (e->after)
-        acre__store(acre__names_slot(s, e->after), at + e->distance);
+    acre_off *slot = acre__names_slot(s, e->after);
+    if (slot)
+        acre__store(slot, at + e->distance);
     return 0;
 }
 
@@ -179,7 +173,7 @@ static bool names_is_linked(acre_segment *s, const names_entry *e, acre_off at)
 {
     const acre_off *slot = acre__names_slot(s, e->after);
     if (names_count(s, e))
-        return s->index->contains(s, at);
+        return s->index->contains(s, at) && !ACRE_BUG_IS(115);
     return slot && *slot == at + e->distance;
 }
 

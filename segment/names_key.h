@@ -80,35 +80,40 @@ static inline uint64_t key_reverse(uint64_t x)
 /* (The factor is the golden ratio's, odd.) */
 static inline uint64_t key_hash(uint64_t seed, const char *p, size_t length)
 {
-    uint64_t h = seed;
-    size_t left = length;
-    for (; left >= 8; left -= 8, p += 8)
-        h = key_fold(h ^ key_load(p), 0x9e3779b97f4a7c15u);
-    return key_fold(h ^ key_tail(p, left), 0xd1b54a32d192ed03u);
+    uint64_t h = seed, last = length < 8 ? key_tail(p, length) : key_load(p + length - 8);
+    for (size_t i = 8; i < length; i += 8)
+        h = key_fold(h ^ key_load(p + i - 8), 0x9e3779b97f4a7c15u);
+    return key_fold(h ^ last, 0xd1b54a32d192ed03u);
 }
 
-static inline names_key key_make(const acre_segment *s, uint32_t kind, const char *name, size_t length)
+static inline names_key key_make(const acre_segment *s, uint32_t kind, const char *name,
+                                 size_t length)
 {
     uint64_t shape = NAMES_SHAPE(kind, length, 0);
     uint64_t hash = key_hash(key_fold(s->names_seed ^ shape, 0xe7037ed1a0b428dbu), name, length);
-    return (names_key){name, length, hash, key_reverse(hash), shape};
+    return (names_key){name, length, hash, shape};
 }
 
 /* Whether the words at `text`, which need not hold still, are this name. */
-static inline __attribute__((always_inline)) bool key_is(const uint64_t *text, const char *p, size_t length)
+static inline __attribute__((always_inline)) bool key_is(const uint64_t *text, const char *p,
+                                                         size_t length)
 {
-    for (; length >= 8; length -= 8, p += 8)
-        if (acre__peek(text++) != key_load(p))
+    if (length < 8)
+        return acre__peek(text) == key_tail(p, length);
+    for (size_t i = 8; i < length; i += 8)
+        if (acre__peek(text++) != key_load(p + i - 8))
             return false;
-    return acre__peek(text) == key_tail(p, length);
+    size_t rest = (length - 1) % 8 + 1; /* the last 8 bytes begin in the word before */
+    return key_load((const char *)text + rest - 8) == key_load(p + length - 8);
 }
 
 /* Whether the entry `e` at `at` has this key. */
-static inline __attribute__((always_inline)) bool key_names(const acre_segment *s, acre_off at, const names_entry *e,
-                                                            const names_key *k)
+static inline __attribute__((always_inline)) bool
+key_names(uint64_t reach, acre_off at, const names_entry *e, const names_key *k)
 {
     return NAMES_KEY_SHAPE(acre__peek(&e->shape)) == k->shape &&
-           names_inside(s, at, sizeof *e + names_padded(k->length)) && key_is(e->text, k->name, k->length);
+           names_within(reach, at, sizeof *e + names_padded(k->length)) &&
+           key_is(e->text, k->name, k->length);
 }
 
 /* ---- in the order of names ---- */
@@ -122,7 +127,8 @@ static inline int key_sign(uint64_t a, uint64_t b)
 
 /* The entry at `at` against the key: kind, then bytes, then length: -1, 0, 1, or KEY_UNSURE: it is no entry.
  * (Bytes that the shorter one lacks are zeros on both sides, so lengths decide last.) */
-static inline __attribute__((always_inline)) int key_compare(const acre_segment *s, acre_off at, const names_key *k)
+static inline __attribute__((always_inline)) int key_compare(const acre_segment *s, acre_off at,
+                                                             const names_key *k)
 {
     const names_entry *e = names_entry_at(s, at);
     uint64_t shape = e ? acre__peek(&e->shape) : 0;
@@ -138,17 +144,21 @@ static inline __attribute__((always_inline)) int key_compare(const acre_segment 
     return sign ? sign : key_sign(length, k->length);
 }
 
-/* An entry's own, as long as it stays where it is. */
-static inline names_key key_of(const names_entry *e)
+/* An entry's own, as long as it stays where it is.  false: it is damaged. */
+static inline bool key_of(const acre_segment *s, acre_off at, names_key *k)
 {
-    uint64_t shape = acre__peek(&e->shape);
-    return (names_key){(const char *)e->text, names_name_length(shape), 0, 0, NAMES_KEY_SHAPE(shape)};
+    const names_entry *e = names_entry_at(s, at);
+    uint64_t shape = e ? acre__peek(&e->shape) : 0, length = names_name_length(shape);
+    if (!e || !names_inside(s, at, sizeof *e + names_padded(length)))
+        return false;
+    *k = (names_key){(const char *)e->text, length, 0, NAMES_KEY_SHAPE(shape)};
+    return true;
 }
 
 /* Where a cursor stands. */
 static inline names_key key_at(const acre_cursor *c)
 {
-    return (names_key){c->text, c->length, 0, 0, NAMES_SHAPE(c->kind, c->length, 0)};
+    return (names_key){c->text, c->length, 0, NAMES_SHAPE(c->kind, c->length, 0)};
 }
 
 #endif

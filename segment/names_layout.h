@@ -4,7 +4,7 @@
  *    block   0       40     48     56      64
  *            +-------+------+------+-------+--------+--------+-------+ - - +-----+-----------------+
  *            | under | hash | next | shape | name,  | type's | links |     | tag | the elements    |
- *            | work  | rev. |      |       | zeros  | name   |       |     |     |                 |
+ *            | work  |      |      |       | zeros  | name   |       |     |     |                 |
  *            +-------+------+------+-------+--------+--------+-------+ - - +-----+-----------------+
  *                    '------- what finding looks at ---------'             8 bytes in front of them
  *
@@ -36,7 +36,7 @@ typedef struct names_entry {
     uint8_t align;      /* its log2 */
     uint8_t stage;      /* enum names_stage */
     uint16_t links;     /* ordered index: words behind the names */
-    uint64_t order;     /* hash of kind and name, bits reversed */
+    uint64_t hash;      /* of kind and name */
     acre_off next;      /* in the index */
     uint64_t shape;     /* NAMES_SHAPE */
     uint64_t text[];    /* name, type's name, links */
@@ -70,7 +70,7 @@ typedef struct segment_names {
 } segment_names;
 
 _Static_assert(sizeof(names_entry) == 64, "segment format");
-_Static_assert(offsetof(names_entry, order) == 40, "segment format");
+_Static_assert(offsetof(names_entry, hash) == 40, "segment format");
 _Static_assert(sizeof(names_tag) == 8, "segment format");
 _Static_assert(sizeof(segment_names) == 384, "segment format");
 _Static_assert(offsetof(segment_names, version) == 64, "segment format");

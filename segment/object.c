@@ -63,7 +63,7 @@ static void object_fill(acre_segment *s, const object_plan *p, acre_off at)
     acre__put(&e->align, (uint8_t)__builtin_ctzll(p->align));
     acre__put(&e->stage, (uint8_t)NAMES_MAKING);
     acre__put(&e->links, (uint16_t)p->links);
-    acre__put(&e->order, p->key ? p->key->order : 0);
+    acre__put(&e->hash, p->key ? p->key->hash : 0);
     acre__put(&e->next, (acre_off)0);
     acre__put(&e->shape, p->shape);
     object_put_text(e->text, p->key ? p->key->name : "", p->key ? p->key->length : 0);
@@ -75,27 +75,21 @@ static void object_fill(acre_segment *s, const object_plan *p, acre_off at)
 
 /* ---- making ---- */
 
-static void *object_element(const acre_segment *s, acre_off at, uint64_t i)
-{
-    names_entry *e = names_entry_at(s, at);
-    return (char *)e + e->distance + i * e->size;
-}
-
-static void object_undo(acre_segment *s, const acre_type *t, acre_off at, uint64_t n)
+static void object_undo(acre_segment *s, const acre_type *t, char *first, uint64_t n)
 {
     if (t && t->fini)
         while (n--)
-            t->fini(s, object_element(s, at, n));
+            t->fini(s, first + (ACRE_BUG_IS(120) ? 0 : n * t->size));
 }
 
-static int object_init(acre_segment *s, const object_plan *p, acre_off at)
+static int object_init(acre_segment *s, const object_plan *p, char *first)
 {
     if (!p->type->init)
         return 0;
     for (uint64_t i = 0; i < p->n; i++) {
-        int e = p->type->init(s, object_element(s, at, i), i, p->arg);
+        int e = p->type->init(s, first + i * p->type->size, i, p->arg);
         if (e) {
-            object_undo(s, p->type, at, i);
+            object_undo(s, p->type, first, i);
             return e;
         }
     }
@@ -123,16 +117,17 @@ static int object_make(acre_segment *s, const object_plan *p, void **out)
     int e = object_begin(s, p, &at);
     if (e)
         return e;
-    e = object_init(s, p, at);
+    char *first = s->base + at + names_entry_at(s, at)->distance;
+    e = object_init(s, p, first);
     if (!e) {
         e = acre__names_link(s, at);
         if (e)
-            object_undo(s, p->type, at, p->n);
+            object_undo(s, p->type, first, p->n);
     }
     if (e)
         acre__names_free_first(s);
     else if (out)
-        *out = object_element(s, at, 0);
+        *out = first;
     return e;
 }
 
@@ -140,8 +135,9 @@ static int object_make(acre_segment *s, const object_plan *p, void **out)
 static bool object_is_begun(const acre_segment *s, const names_key *k)
 {
     const names_entry *e;
-    for (acre_off at = names_of(s)->work; (e = names_entry_at(s, at)); at = e->work_next)
-        if (e->stage == NAMES_MAKING && key_names(s, at, e, k))
+    uint64_t most = names_most_steps(s);
+    for (acre_off at = names_of(s)->work; (e = names_entry_at(s, at)) && most--; at = e->work_next)
+        if (e->stage == NAMES_MAKING && key_names(names_reach(s), at, e, k))
             return true;
     return false;
 }
@@ -226,8 +222,8 @@ int acre_construct_unique(acre_segment *s, const acre_type *t, size_t n, void *a
 }
 
 /* Mostly it is there, and then no lock is needed. */
-static int object_find_or_construct(acre_segment *s, const acre_type *t, uint32_t kind, const char *name,
-                                    size_t length, size_t n, void *arg, void **out, bool *made)
+static int object_find_or_construct(acre_segment *s, const acre_type *t, uint32_t kind, const char *name, size_t length,
+                                    size_t n, void *arg, void **out, bool *made)
 {
     bool ignored;
     if (n == 0)
@@ -240,8 +236,8 @@ static int object_find_or_construct(acre_segment *s, const acre_type *t, uint32_
     return e;
 }
 
-int acre_find_or_construct_n(acre_segment *s, const acre_type *t, const char *name, size_t length, size_t n,
-                             void *arg, void **out, bool *made)
+int acre_find_or_construct_n(acre_segment *s, const acre_type *t, const char *name, size_t length, size_t n, void *arg,
+                             void **out, bool *made)
 {
     return object_find_or_construct(s, t, ACRE_OBJECT_NAMED, name, length, n, arg, out, made);
 }
@@ -291,15 +287,15 @@ int acre_construct_into(acre_segment *s, const acre_type *t, size_t n, void *arg
 
 /* ---- ending ---- */
 
-/* With the lock; the entry is sound, of type t. */
-static int object_end(acre_segment *s, const acre_type *t, acre_off at, acre_off slot)
+/* With the lock; it is of type t. */
+static int object_end(acre_segment *s, const acre_type *t, const object_seen *seen, acre_off slot)
 {
-    names_entry *e = names_entry_at(s, at);
-    if (e->stage != NAMES_LIVE)
+    char *first = seen->address;
+    if (seen->entry->stage != NAMES_LIVE)
         return EBUSY;
-    acre__names_take_out(s, at, slot);
-    object_undo(s, t, at, e->count);
-    acre__put(&object_tag(s, at + e->distance)->magic, 0u);
+    acre__names_take_out(s, seen->at, slot);
+    object_undo(s, t, first, seen->count);
+    acre__put(&object_tag(s, (acre_off)(first - s->base))->magic, 0u);
     return acre__names_free_first(s);
 }
 
@@ -307,7 +303,7 @@ static int object_destroy_key(acre_segment *s, const acre_type *t, const names_k
 {
     object_seen seen;
     int e = acre__object_look(s, k, t, &seen);
-    return e ? e : object_end(s, t, seen.at, 0);
+    return e ? e : object_end(s, t, &seen, 0);
 }
 
 static int object_destroy(acre_segment *s, const acre_type *t, uint32_t kind, const char *name, size_t length)
@@ -352,7 +348,7 @@ static int object_destroy_at(acre_segment *s, const acre_type *t, acre_off objec
         e = acre__object_at(s, object, &seen);
     if (!e && t && !acre__object_type_is(&seen, t))
         e = ACRE_EOTHERTYPE;
-    return e ? e : object_end(s, t, seen.at, slot);
+    return e ? e : object_end(s, t, &seen, slot);
 }
 
 int acre_destroy_ptr(acre_segment *s, const acre_type *t, void *p)

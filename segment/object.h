@@ -60,7 +60,7 @@ static inline uint64_t *object_type_text(names_entry *e, uint64_t shape)
 typedef struct object_seen {
     acre_off at;
     names_entry *entry;
-    uint64_t order, shape, size, count;
+    uint64_t hash, shape, size, count;
     uint32_t align;
     void *address;
 } object_seen;
@@ -77,7 +77,7 @@ bool acre__object_type_is(const object_seen *seen, const acre_type *t);
 int acre__object_look(acre_segment *s, const names_key *k, const acre_type *t, object_seen *seen);
 
 /* Without it. */
-int acre__object_find(acre_segment *s, const acre_type *t, uint32_t kind, const char *name, size_t length,
-                      void **out, size_t *count);
+int acre__object_find(acre_segment *s, const acre_type *t, uint32_t kind, const char *name, size_t length, void **out,
+                      size_t *count);
 
 #endif

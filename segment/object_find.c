@@ -14,38 +14,50 @@ enum { FIND_TURNS = 200 };
 
 /* ---- an entry ---- */
 
-NAMES_LOOKS bool acre__object_see(const acre_segment *s, acre_off at, object_seen *seen)
+NAMES_LOOKS static inline bool find_see(const acre_segment *s, acre_off at, object_seen *seen)
 {
-    names_entry *e = names_entry_at(s, at);
-    uint64_t bytes;
+    uint64_t bytes, reach = names_reach(s);
+    names_entry *e = names_entry_within(s, reach, at);
     if (!e)
         return false;
     uint32_t distance = acre__peek(&e->distance);
     *seen = (object_seen){at,
                           e,
-                          acre__peek(&e->order),
+                          acre__peek(&e->hash),
                           acre__peek(&e->shape),
                           acre__peek(&e->size),
                           acre__peek(&e->count),
                           acre__peek(&e->align),
                           (char *)e + distance};
-    return distance >= sizeof *e + names_text_bytes(seen->shape) + sizeof(names_tag) && seen->align < 32 &&
+    return distance % sizeof(names_tag) == 0 &&
+           distance >= sizeof *e + names_text_bytes(seen->shape) + sizeof(names_tag) && seen->align < 32 &&
            !__builtin_mul_overflow(seen->size, seen->count, &bytes) && bytes <= ACRE_SIZE_MAX &&
-           names_inside(s, at, distance + bytes);
+           names_within(reach, at, distance + bytes);
 }
 
-NAMES_LOOKS bool acre__object_type_is(const object_seen *seen, const acre_type *t)
+bool acre__object_see(const acre_segment *s, acre_off at, object_seen *seen)
+{
+    return find_see(s, at, seen);
+}
+
+NAMES_LOOKS static inline bool find_type_is(const object_seen *seen, const acre_type *t)
 {
     uint32_t length = names_type_length(seen->shape);
     const uint64_t *text = length ? object_type_text(seen->entry, seen->shape) : seen->entry->text;
     length = length ? length : names_name_length(seen->shape);
-    return seen->size == t->size && (size_t)1 << seen->align == object_type_align(t) && strlen(t->name) == length &&
-           key_is(text, t->name, length);
+    return seen->size == t->size && (size_t)1 << seen->align == object_type_align(t) &&
+           !strncmp((const char *)text, t->name, length + 1);
+}
+
+bool acre__object_type_is(const object_seen *seen, const acre_type *t)
+{
+    return find_type_is(seen, t);
 }
 
 int acre__object_at(const acre_segment *s, acre_off object, object_seen *seen)
 {
-    if (object % sizeof(names_tag) || !names_inside(s, object - sizeof(names_tag), sizeof(names_tag)))
+    if (object % sizeof(names_tag) ||
+        !names_inside(s, object - sizeof(names_tag), sizeof(names_tag)))
         return ACRE_EINVALID;
     names_tag tag = *object_tag(s, object);
     if (tag.magic != object_magic(s, object) || tag.distance > object)
@@ -56,20 +68,21 @@ int acre__object_at(const acre_segment *s, acre_off object, object_seen *seen)
 
 /* ---- finding ---- */
 
-static int find_judge(const object_seen *seen, const acre_type *t)
+static inline int find_judge(const object_seen *seen, const acre_type *t)
 {
-    return t && !acre__object_type_is(seen, t) ? ACRE_EOTHERTYPE : 0;
+    return t && !find_type_is(seen, t) ? ACRE_EOTHERTYPE : 0;
 }
 
 /* One reading. */
-static inline int find_once(acre_segment *s, const names_key *k, const acre_type *t, object_seen *seen)
+static inline int find_once(acre_segment *s, const names_key *k, const acre_type *t,
+                            object_seen *seen)
 {
     names_proof proof;
     acre_off at;
     int e = s->index->find(s, k, &at, &proof);
     if (e)
         return e;
-    bool well = acre__object_see(s, at, seen);
+    bool well = find_see(s, at, seen);
     e = well ? find_judge(seen, t) : EAGAIN;
     return names_holds(&proof) ? e : EAGAIN;
 }
@@ -80,8 +93,8 @@ int acre__object_look(acre_segment *s, const names_key *k, const acre_type *t, o
     return e == EAGAIN ? ACRE_ECORRUPT : e;
 }
 
-static __attribute__((noinline)) int find_again(acre_segment *s, const names_key *k, const acre_type *t,
-                                                object_seen *seen)
+static __attribute__((noinline)) int find_again(acre_segment *s, const names_key *k,
+                                                const acre_type *t, object_seen *seen)
 {
     int e = EAGAIN;
     for (int turn = 0; turn < FIND_TURNS && e == EAGAIN; turn++) {
@@ -98,8 +111,8 @@ static __attribute__((noinline)) int find_again(acre_segment *s, const names_key
     return e;
 }
 
-int acre__object_find(acre_segment *s, const acre_type *t, uint32_t kind, const char *name, size_t length,
-                      void **out, size_t *count)
+int acre__object_find(acre_segment *s, const acre_type *t, uint32_t kind, const char *name, size_t length, void **out,
+                      size_t *count)
 {
     object_seen seen;
     int e = object_name_check(s, name, length);
@@ -118,7 +131,8 @@ int acre__object_find(acre_segment *s, const acre_type *t, uint32_t kind, const 
     return 0;
 }
 
-int acre_find_n(acre_segment *s, const acre_type *t, const char *name, size_t length, void **out, size_t *count)
+int acre_find_n(acre_segment *s, const acre_type *t, const char *name, size_t length, void **out,
+                size_t *count)
 {
     if (t && !t->name)
         return EINVAL;
@@ -163,7 +177,8 @@ int acre_object_info(acre_segment *s, const void *p, acre_object *info)
         return e;
     const char *name = (const char *)seen.entry->text;
     bool own = names_type_length(seen.shape) != 0;
-    *info = find_tell(&seen, name, own ? (const char *)object_type_text(seen.entry, seen.shape) : name);
+    *info =
+        find_tell(&seen, name, own ? (const char *)object_type_text(seen.entry, seen.shape) : name);
     return 0;
 }
 
@@ -219,7 +234,7 @@ static void find_advance(acre_cursor *c, const object_seen *seen, char *text)
     c->length = names_name_length(seen->shape);
     c->room = names_text_bytes(seen->shape);
     c->last = seen->at;
-    c->position = seen->order;
+    c->position = key_reverse(seen->hash);
     c->kind = names_kind(seen->shape);
 }
 
@@ -233,7 +248,8 @@ int acre_object_next(acre_segment *s, acre_cursor *c, acre_object *info)
         return e;
     }
     find_advance(c, &seen, text);
-    *info = find_tell(&seen, text, names_type_length(seen.shape) ? text + names_padded(c->length) : text);
+    *info = find_tell(&seen, text,
+                      names_type_length(seen.shape) ? text + names_padded(c->length) : text);
     return 0;
 }
 

@@ -102,19 +102,26 @@ int acre__file_create(acre__file *f, mode_t mode)
     return e ? e : acre__file_mode(f->fd, mode);
 }
 
-/* Beyond RLIMIT_FSIZE the kernel would send SIGXFSZ, which kills by default. */
-static bool file_beyond_limit(size_t size)
+int acre__file_within_limit(size_t size)
 {
     struct rlimit limit;
-    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-           size > limit.rlim_cur;
+    bool beyond = getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur;
+    return beyond ? EFBIG : 0;
+}
+
+int acre__file_lengthen(int fd, size_t size)
+{
+    int e = acre__file_within_limit(size);
+    if (!e && ftruncate(fd, (off_t)size) != 0)
+        e = errno;
+    return e;
 }
 
 int acre__file_reserve(int fd, size_t size)
 {
-    int e;
-    if (file_beyond_limit(size))
-        return EFBIG;
+    int e = acre__file_within_limit(size);
+    if (e)
+        return e;
     do
         e = posix_fallocate(fd, 0, (off_t)size);
     while (e == EINTR);

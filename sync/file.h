@@ -45,6 +45,10 @@ int acre__file_create(acre__file *f, mode_t mode);
 int acre__file_mode(int fd, mode_t mode);
 /* Real memory for bytes [0, size), never a SIGBUS later.  ENOSPC, EFBIG. */
 int acre__file_reserve(int fd, size_t size);
+/* As long, and what is new is a hole: nothing is reserved.  EFBIG. */
+int acre__file_lengthen(int fd, size_t size);
+/* 0, or EFBIG: beyond RLIMIT_FSIZE, where the kernel would send SIGXFSZ, which kills by default. */
+int acre__file_within_limit(size_t size);
 /* Give it its name.  EEXIST. */
 int acre__file_publish(acre__file *f);
 

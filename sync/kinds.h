@@ -21,6 +21,7 @@
 #define ACRE__BYTES ACRE__TAG(34)
 #define ACRE__MPMC ACRE__TAG(35)
 #define ACRE__BROADCAST ACRE__TAG(36)
+#define ACRE__HOLD ACRE__TAG(48) /* a thread that snapshots wait for */
 #define ACRE__DESTROYED ACRE__TAG(255)
 
 #endif

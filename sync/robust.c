@@ -111,8 +111,8 @@ void acre__robust_unlock_orphaned(acre__robust *l)
     acre__announce_none(acre__self_here());
 }
 
-void acre__robust_orphan(acre__robust *l, uint32_t seen)
+void acre__robust_orphan(uint32_t *word, uint32_t seen)
 {
     if (!robust_ownerless(seen))
-        acre__cas(&l->word, &seen, FUTEX_OWNER_DIED | (seen & FUTEX_WAITERS));
+        acre__cas(word, &seen, FUTEX_OWNER_DIED | (seen & FUTEX_WAITERS));
 }

@@ -91,8 +91,8 @@ static inline void acre__robust_unlock_polled(acre__robust *l)
 /* As acre__robust_unlock(), and the next owner is told that the one before died. */
 void acre__robust_unlock_orphaned(acre__robust *l);
 
-/* For a lock word that was left in a file by another boot of the machine: no owner can be alive.
- * Marks it orphaned if it still holds `seen`. */
-void acre__robust_orphan(acre__robust *l, uint32_t seen);
+/* For the word of a lock or a cell that was left in a file by another boot of the machine: no owner can
+ * be alive.  Marks it orphaned if it still holds `seen`. */
+void acre__robust_orphan(uint32_t *word, uint32_t seen);
 
 #endif

@@ -13,20 +13,20 @@
 #include <string.h>
 
 /* Suites NAME_INDEX_ALGORITHM. */
-#define OBJECT_CASES(CASES, suite)                                       \
-    OBJECT_CASES_OF(CASES, suite, hash, ACRE_INDEX_HASH)                 \
-    OBJECT_CASES_OF(CASES, suite, ordered, ACRE_INDEX_ORDERED)           \
+#define OBJECT_CASES(CASES, suite)                                                                                     \
+    OBJECT_CASES_OF(CASES, suite, hash, ACRE_INDEX_HASH)                                                               \
+    OBJECT_CASES_OF(CASES, suite, ordered, ACRE_INDEX_ORDERED)                                                         \
     OBJECT_CASES_OF(CASES, suite, flat, ACRE_INDEX_FLAT)
-#define OBJECT_CASES_OF(CASES, suite, index, kind)                       \
-    CASES(OBJECT_CASE, suite##_##index##_rbtree, kind, rbtree_best_fit)  \
-    CASES(OBJECT_CASE, suite##_##index##_sharded, kind, sharded)         \
+#define OBJECT_CASES_OF(CASES, suite, index, kind)                                                                     \
+    CASES(OBJECT_CASE, suite##_##index##_rbtree, kind, rbtree_best_fit)                                                \
+    CASES(OBJECT_CASE, suite##_##index##_sharded, kind, sharded)                                                       \
     CASES(OBJECT_CASE, suite##_##index##_seq, kind, simple_seq_fit)
-#define OBJECT_CASE(suite, kind, algorithm, name)                        \
-    ACRE_TEST(suite, name)                                               \
-    {                                                                    \
-        acre_segment *s_ = object_segment(kind, #algorithm, 4 << 20);    \
-        name(s_);                                                        \
-        acre_segment_close(s_);                                          \
+#define OBJECT_CASE(suite, kind, algorithm, name)                                                                      \
+    ACRE_TEST(suite, name)                                                                                             \
+    {                                                                                                                  \
+        acre_segment *s_ = object_segment(kind, #algorithm, 4 << 20);                                                  \
+        name(s_);                                                                                                      \
+        acre_segment_close(s_);                                                                                        \
     }
 
 /* Memory that forked children share. */

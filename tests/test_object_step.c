@@ -240,7 +240,7 @@ static step_found step_verify(acre_segment *s, int others)
 typedef struct step_scenario {
     const char *name;
     void (*run)(acre_segment *s);
-    int others;              /* objects that are there */
+    int others; /* objects that are there */
     void (*before)(acre_segment *s);
     bool (*is)(const step_found *f); /* what the operation makes or ends; NULL: nothing */
     bool ends;
@@ -458,10 +458,19 @@ static void step_all(uint32_t index, const char *algorithm)
         step_one(index, algorithm, &step_scenarios[i], &seed);
 }
 
-#define STEP_TESTS(index, kind)                                    \
-    ACRE_TEST(object_step, index##_rbtree) { step_all(kind, "rbtree_best_fit"); } \
-    ACRE_TEST(object_step, index##_sharded) { step_all(kind, "sharded"); }        \
-    ACRE_TEST(object_step, index##_seq) { step_all(kind, "simple_seq_fit"); }
+#define STEP_TESTS(index, kind)                                                                                        \
+    ACRE_TEST(object_step, index##_rbtree)                                                                             \
+    {                                                                                                                  \
+        step_all(kind, "rbtree_best_fit");                                                                             \
+    }                                                                                                                  \
+    ACRE_TEST(object_step, index##_sharded)                                                                            \
+    {                                                                                                                  \
+        step_all(kind, "sharded");                                                                                     \
+    }                                                                                                                  \
+    ACRE_TEST(object_step, index##_seq)                                                                                \
+    {                                                                                                                  \
+        step_all(kind, "simple_seq_fit");                                                                              \
+    }
 STEP_TESTS(hash, ACRE_INDEX_HASH)
 STEP_TESTS(ordered, ACRE_INDEX_ORDERED)
 STEP_TESTS(flat, ACRE_INDEX_FLAT)

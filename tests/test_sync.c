@@ -214,11 +214,11 @@ ACRE_TEST(robust, orphan_frees_only_what_was_seen)
 {
     arena *a = arena_make(0);
     a->lock.word = 12345;
-    acre__robust_orphan(&a->lock, 54321);
+    acre__robust_orphan(&a->lock.word, 54321);
     ACRE_CHECK_EQUAL(a->lock.word, 12345);
-    acre__robust_orphan(&a->lock, 12345);
+    acre__robust_orphan(&a->lock.word, 12345);
     expect_orphaned(a);
-    acre__robust_orphan(&a->lock, 0);
+    acre__robust_orphan(&a->lock.word, 0);
     ACRE_CHECK_EQUAL(a->lock.word, 0);
 }
 

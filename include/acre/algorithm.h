@@ -266,6 +266,9 @@ struct acre_algorithm {
     void (*detach)(acre_region *r);
     /* Finish what threads that are dead have left, before the heap is looked at. */
     void (*settle)(acre_region *r);
+    /* With ACRE_CONCURRENT: the futex word that tells which thread has the i-th part of the heap to itself.
+     * NULL: there are no more.  Any image; without the lock. */
+    uint32_t *(*owner)(const acre_region *r, uint32_t i);
     /* Without the lock, in front of free_empty(): give back what threads that are gone have kept.  Bytes. */
     size_t (*relieve)(acre_region *r);
     /* Carry out the command in place: the block's (maybe new) start, or NULL. */

@@ -55,7 +55,8 @@ typedef uint64_t acre_off;
     X(ACRE_EPEER, -30717, "another member died")                                \
     X(ACRE_EOVERRUN, -30718, "memory behind the end of a block was overwritten") \
     X(ACRE_EUSEDFREED, -30719, "a block was written to after it was freed") \
-    X(ACRE_EOTHERTYPE, -30720, "object is of another type")
+    X(ACRE_EOTHERTYPE, -30720, "object is of another type") \
+    X(ACRE_EDELETER, -30725, "nobody in this process has registered the object's deleter")
 
 enum acre_error {
 #define ACRE_ERROR_ENUM(name, code, text) name = code,

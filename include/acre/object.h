@@ -120,8 +120,8 @@ ACRE_API int acre_destroy_unique(acre_segment *s, const acre_type *t);
  * told); EBUSY: it is being constructed or destroyed. */
 ACRE_API int acre_destroy_ptr(acre_segment *s, const acre_type *t, void *p);
 
-/* Destroy the anonymous object that *slot names and set it to 0 (EINVAL: it has a name).  Killed in the middle it is as if it had been
- * done, or not begun.  ENOENT: *slot holds 0. */
+/* Destroy the anonymous object that *slot names (EINVAL: it has a name) and set the slot to 0.  Killed in the
+ * middle it is as if it had been done, or not begun.  ENOENT: *slot holds 0. */
 ACRE_API int acre_destroy_from(acre_segment *s, const acre_type *t, acre_off *slot);
 
 /* ================================ looking ================================ */

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* Names of objects, visiting them, and the index's memory, one suite for each index and some algorithms. */
+#include "tests/support_object.h"
+
+typedef struct point {
+    int64_t x, y;
+} point;
+
+static const acre_type point_type = ACRE_TYPE_INIT(point, NULL, NULL);
+
+/* ================================ names ================================ */
+
+static void every_length_of_name_A34(acre_segment *s)
+{
+    static char name[ACRE_NAME_MAX + 2];
+    static const size_t lengths[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 255, 4096, 65535, ACRE_NAME_MAX};
+    enum { N = sizeof lengths / sizeof *lengths };
+    memset(name, 'n', sizeof name);
+    for (size_t i = 0; i < N; i++)
+        ACRE_CHECK_EQUAL(acre_construct_n(s, &point_type, name, lengths[i], 1, NULL, NULL), 0);
+    for (size_t i = 0; i < N; i++) {
+        acre_object o;
+        void *p;
+        ACRE_CHECK_EQUAL(acre_construct_n(s, &point_type, name, lengths[i], 1, NULL, NULL), EEXIST);
+        ACRE_CHECK_EQUAL(acre_find_n(s, &point_type, name, lengths[i], &p, NULL), 0);
+        ACRE_CHECK_EQUAL(acre_object_info(s, p, &o), 0);
+        ACRE_CHECK(o.name_length == lengths[i] && !memcmp(o.name, name, lengths[i]) && !o.name[lengths[i]]);
+    }
+    void *out = s;
+    ACRE_CHECK_EQUAL(acre_construct(s, &point_type, "", 1, NULL, &out), ACRE_ENAME);
+    ACRE_CHECK_EQUAL(acre_construct(s, &point_type, NULL, 1, NULL, &out), ACRE_ENAME);
+    ACRE_CHECK_EQUAL(acre_find(s, &point_type, "", &out, NULL), ACRE_ENAME);
+    ACRE_CHECK_EQUAL(acre_destroy(s, &point_type, ""), ACRE_ENAME);
+    ACRE_CHECK_EQUAL(acre_construct_n(s, &point_type, name, ACRE_NAME_MAX + 1, 1, NULL, &out), ACRE_ENAME);
+    ACRE_CHECK(out == s);
+    for (size_t i = 0; i < N; i++)
+        ACRE_CHECK_EQUAL(acre_destroy_n(s, &point_type, name, lengths[i]), 0);
+    object_expect_empty(s);
+}
+
+/* All of up to two bytes over an alphabet with zeros and high bits. */
+static void names_of_any_bytes_A34(acre_segment *s)
+{
+    static const char bytes[] = {0, 1, 'a', 'b', 0x7f, (char)0x80, (char)0xff};
+    enum { B = sizeof bytes };
+    char name[8] = "1234567", last[8] = "";
+    size_t n = 0, length = 0;
+    for (int i = 0; i < B * (B + 1); i++, n++) {
+        char word[2] = {bytes[i % B], i < B ? 0 : bytes[i / B - 1]};
+        ACRE_CHECK_EQUAL(acre_construct_n(s, &point_type, word, i < B ? 1 : 2, 1, NULL, NULL), 0);
+    }
+    ACRE_CHECK_EQUAL(acre_construct_n(s, &point_type, name, 8, 1, NULL, NULL), 0); /* a zero at the end, */
+    ACRE_CHECK_EQUAL(acre_construct_n(s, &point_type, name, 7, 1, NULL, NULL), 0); /* and none */
+    ACRE_CHECK_EQUAL(acre_named_count(s), n + 2);
+    acre_cursor c = {0};
+    acre_object o;
+    bool sorted = true;
+    for (size_t i = 0; i < n + 2; i++) {
+        ACRE_CHECK_EQUAL(acre_object_next(s, &c, &o), 0);
+        int order = memcmp(last, o.name, length < o.name_length ? length : o.name_length);
+        sorted &= order < 0 || (order == 0 && length < o.name_length);
+        memcpy(last, o.name, length = o.name_length);
+        ACRE_CHECK_EQUAL(acre_destroy_n(s, &point_type, o.name, o.name_length), 0);
+    }
+    ACRE_CHECK_EQUAL(acre_object_next(s, &c, &o), ENOENT);
+    ACRE_CHECK(sorted == (object_index_of(s) != ACRE_INDEX_HASH));
+    object_expect_empty(s);
+}
+
+/* ================================ iterating ================================ */
+
+static void all_are_visited_A20(acre_segment *s)
+{
+    enum { N = 1000 };
+    static unsigned char seen[N];
+    char name[32];
+    memset(seen, 0, sizeof seen);
+    for (int i = 0; i < N; i++) {
+        int *p;
+        snprintf(name, sizeof name, "%d", i);
+        ACRE_CHECK_EQUAL(ACRE_CONSTRUCT_ARRAY(s, int, name, 1 + i % 7, &p), 0);
+        *p = i;
+    }
+    ACRE_CHECK_EQUAL(acre_construct_unique(s, &point_type, 4, NULL, NULL), 0);
+    ACRE_CHECK(acre_named_count(s) == N && acre_unique_count(s) == 1);
+    acre_cursor c = {0};
+    acre_object o;
+    size_t n = 0, unique = 0;
+    for (; acre_object_next(s, &c, &o) == 0; n++) {
+        if (o.kind == ACRE_OBJECT_UNIQUE) {
+            ACRE_CHECK(!strcmp(o.name, "point") && !strcmp(o.type, "point") && o.count == 4);
+            unique++;
+            continue;
+        }
+        int i = atoi(o.name);
+        ACRE_CHECK(o.kind == ACRE_OBJECT_NAMED && *(int *)o.address == i && o.count == (size_t)(1 + i % 7));
+        ACRE_CHECK(o.name_length == strlen(o.name) && !strcmp(o.type, "int") && o.size == sizeof(int));
+        ACRE_CHECK(!seen[i]++);
+    }
+    ACRE_CHECK(n == N + 1 && unique == 1, "%zu", n);
+    while (acre_object_next(s, &c, &o) == 0)
+        ACRE_CHECK_EQUAL(acre_destroy_ptr(s, NULL, o.address), 0);
+    object_expect_empty(s);
+}
+
+/* What stays is visited once, whatever comes and goes, and however the index grows and shrinks. */
+static void changes_while_visiting_A20(acre_segment *s)
+{
+    enum { N = 200 };
+    static unsigned char seen[N];
+    uint64_t seed = acre_test_seed();
+    char name[32];
+    memset(seen, 0, sizeof seen);
+    for (int i = 0; i < N; i++) {
+        snprintf(name, sizeof name, "stays %d", i);
+        ACRE_CHECK_EQUAL(ACRE_CONSTRUCT(s, int, name, (int **)&(int *){0}), 0);
+    }
+    acre_cursor c = {0};
+    acre_object o;
+    for (int step = 0; acre_object_next(s, &c, &o) == 0; step++) {
+        if (o.name[0] == 's')
+            ACRE_CHECK(!seen[atoi(o.name + 6)]++);
+        for (int i = 0; i < 20; i++) {
+            snprintf(name, sizeof name, "%s %d", i % 2 ? "comes" : "zap", (int)acre_test_below(&seed, 500));
+            if (ACRE_DESTROY(s, int, name) == ENOENT)
+                ACRE_CHECK_EQUAL(ACRE_CONSTRUCT(s, int, name, (int **)&(int *){0}), 0);
+        }
+        if (step % 16 == 0)
+            ACRE_CHECK_EQUAL(acre_shrink_indexes(s), 0);
+        ACRE_CHECK(step < 100000);
+    }
+    for (int i = 0; i < N; i++)
+        ACRE_CHECK_EQUAL(seen[i], 1);
+    while (acre_object_next(s, &c, &o) == 0)
+        ACRE_CHECK_EQUAL(acre_destroy_n(s, NULL, o.name, o.name_length), 0);
+    object_expect_empty(s);
+}
+
+/* ================================ memory ================================ */
+
+static void until_it_is_full_A21(acre_segment *s)
+{
+    char name[32];
+    for (int order = 0; order < TEST_ORDERS; order++) {
+        size_t n = 0;
+        int e;
+        /* (An array of 300 bytes each, so that the flat index does not take all the time.) */
+        for (;; n++) {
+            snprintf(name, sizeof name, "name %zu", n);
+            e = acre_construct(s, ACRE_TYPE(char), name, 300, NULL, NULL);
+            if (e)
+                break;
+        }
+        ACRE_CHECK_EQUAL(e, ENOMEM);
+        ACRE_CHECK_EQUAL(acre_find(s, NULL, name, NULL, NULL), ENOENT);
+        ACRE_CHECK(n > 5000 && acre_named_count(s) == n, "%zu", n);
+        test_sound(acre_segment_heap(s));
+        for (size_t i = 0; i < n; i++) {
+            snprintf(name, sizeof name, "name %zu", test_pick(order, i, n));
+            ACRE_CHECK_EQUAL(ACRE_DESTROY(s, char, name), 0);
+        }
+        object_expect_empty(s);
+    }
+}
+
+static void what_is_reserved_need_not_grow_A22(acre_segment *s)
+{
+    char name[32];
+    ACRE_CHECK_EQUAL(acre_reserve_objects(s, 1000), 0);
+    object_walk before = object_blocks(s);
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "name %d", i);
+        ACRE_CHECK_EQUAL(ACRE_CONSTRUCT(s, char, name, &(char *){0}), 0);
+    }
+    ACRE_CHECK_EQUAL(object_blocks(s).blocks, before.blocks + 1000);
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "name %d", i);
+        ACRE_CHECK_EQUAL(ACRE_DESTROY(s, char, name), 0);
+    }
+    ACRE_CHECK_EQUAL(object_blocks(s).blocks, before.blocks);
+    ACRE_CHECK_EQUAL(acre_reserve_objects(s, SIZE_MAX), object_index_of(s) == ACRE_INDEX_ORDERED ? 0 : ENOMEM);
+    object_expect_empty(s);
+}
+
+/* Shrinking in the middle keeps what is there. */
+static void a_shrunk_index_finds(acre_segment *s)
+{
+    char name[32];
+    for (int i = 0; i < 3000; i++) {
+        snprintf(name, sizeof name, "name %d", i);
+        ACRE_CHECK_EQUAL(ACRE_CONSTRUCT(s, char, name, &(char *){0}), 0);
+    }
+    for (int left = 3000; left; left /= 3) {
+        for (int i = left / 3; i < left; i++) {
+            snprintf(name, sizeof name, "name %d", i);
+            ACRE_CHECK_EQUAL(ACRE_DESTROY(s, char, name), 0);
+        }
+        ACRE_CHECK_EQUAL(acre_shrink_indexes(s), 0);
+        for (int i = 0; i < left; i++) {
+            snprintf(name, sizeof name, "name %d", i);
+            ACRE_CHECK_EQUAL(acre_find(s, NULL, name, NULL, NULL), i < left / 3 ? 0 : ENOENT);
+        }
+    }
+    object_expect_empty(s);
+}
+
+#define CASES(X, ...)                                          \
+    X(__VA_ARGS__, every_length_of_name_A34)                   \
+    X(__VA_ARGS__, names_of_any_bytes_A34)                     \
+    X(__VA_ARGS__, all_are_visited_A20)                        \
+    X(__VA_ARGS__, changes_while_visiting_A20)                 \
+    X(__VA_ARGS__, until_it_is_full_A21)                       \
+    X(__VA_ARGS__, what_is_reserved_need_not_grow_A22)         \
+    X(__VA_ARGS__, a_shrunk_index_finds)
+OBJECT_CASES(CASES, object_names)
