@@ -20,6 +20,7 @@
 #endif
 
 enum {
+    PAGES_SMALL = 4 << 10,
     PAGES_BATCH = 16 << 20
 }; /* bytes; a signal is answered and others get their turn in between */
 
@@ -63,12 +64,18 @@ void acre__pages_advise(const acre_segment *s)
 
 /* ---- populating ---- */
 
-/* What was purged is reserved again.  The file's length stays; a file system that cannot goes without. */
+/* What was purged is reserved again.  The file's length stays; a file system that cannot goes without.  A signal
+ * undoes what tmpfs has done in one call, so halves are tried next. */
 static int pages_reserve(int fd, off_t at, off_t n)
 {
-    while (fallocate(fd, FALLOC_FL_KEEP_SIZE, at, n) != 0)
+    while (fallocate(fd, FALLOC_FL_KEEP_SIZE, at, n) != 0) {
         if (errno != EINTR)
             return errno == EOPNOTSUPP ? 0 : errno;
+        if (n <= PAGES_SMALL)
+            continue;
+        int e = pages_reserve(fd, at, n / 2);
+        return e ? e : pages_reserve(fd, at + n / 2, n - n / 2);
+    }
     return 0;
 }
 
