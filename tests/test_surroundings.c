@@ -275,9 +275,9 @@ ACRE_TEST(surroundings, names_are_1_to_200_plain_bytes)
 {
     static const char *const bad[] = {"",   ".",   "..",   ".x",  "/",    "/x",
                                       "x/", "x/y", "../x", "x\n", "\x1f", "\x7f"};
-    char longest[202] = "", one[2] = "\xff"; /* any byte that is no control character */
+    char longest[202] = "", one[2] = {(char)(128 + getpid() % 128)}; /* any byte that is no control character */
     memset(longest, '0', 201);
-    memcpy(longest, "test-", 5);
+    longest[snprintf(longest, 100, "test-%d-", (int)getpid())] = '0';
     for (int k = 0; k < KINDS; k++) {
         longest[200] = '0';
         expect_name(&kinds[k], longest, ENAMETOOLONG);
