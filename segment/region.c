@@ -125,6 +125,8 @@ int acre_mapping_flush(const acre_mapping *r, size_t offset, size_t size, bool w
     if (!r->address || offset > r->size || size > r->size - offset)
         return EINVAL;
     uintptr_t start = region_down(r, region_start(r) + offset);
+    if (ACRE_BUG_IS(126))
+        start = region_start(r) + offset;
     uintptr_t end = size ? region_start(r) + offset + size : region_end(r);
     while (msync((void *)start, end - start, wait ? MS_SYNC : MS_ASYNC) != 0)
         if (errno != EINTR)

@@ -3,7 +3,6 @@
  * name, which fails if the name exists.  Where a file system cannot do that, a file gets a
  * temporary name first. */
 #include "sync/file.h"
-#include "sync/bug.h"
 
 #include <acre/base.h>
 
@@ -125,7 +124,7 @@ int acre__file_lengthen(int fd, size_t size)
 
 enum { FILE_PIECE = 64 << 20, FILE_PIECE_MIN = 4 << 10 }; /* bytes */
 
-/* A signal undoes what tmpfs has done in one call: where signals come faster than memory is cleared, only smaller
+/* A signal undoes what an older tmpfs has done in one call: where signals come faster than memory is cleared, only smaller
  * pieces get on. */
 static int file_reserve_pieces(int fd, size_t size)
 {
@@ -133,7 +132,7 @@ static int file_reserve_pieces(int fd, size_t size)
     for (size_t at = 0, n; at < size;) {
         n = size - at < piece ? size - at : piece;
         int e = posix_fallocate(fd, (off_t)at, (off_t)n);
-        if (e && (e != EINTR || ACRE_BUG_IS(126)))
+        if (e && e != EINTR)
             return e;
         if (!e)
             at += n;
