@@ -61,6 +61,25 @@ int acre__format_write(segment_header *h, const acre_algorithm *a, uint64_t heap
     return 0;
 }
 
+/* 0 means that there is none. */
+uint64_t acre__format_redo_check(const segment_header *h, const segment_redo *r)
+{
+    segment_header next = *h;
+    next.capacity = r->capacity;
+    const uint64_t all[] = {format_hash(&next, SEGMENT_CONSTANT), r->capacity, r->size};
+    return format_hash(all, sizeof all) | 1;
+}
+
+/* Whoever recorded a change has died at it, wherever: it has happened. */
+static void format_redo(segment_header *h)
+{
+    if (h->redo.check && h->redo.check == acre__format_redo_check(h, &h->redo)) {
+        h->capacity = h->redo.capacity;
+        h->checksum = format_hash(h, SEGMENT_CONSTANT);
+    } else
+        h->redo = (segment_redo){0};
+}
+
 static int format_check_identity(const segment_header *h)
 {
     if (h->magic != SEGMENT_MAGIC)
@@ -100,8 +119,9 @@ static int format_check_sizes(const segment_header *h)
     return h->state == SEGMENT_READY ? 0 : ACRE_ECORRUPT;
 }
 
-int acre__format_check(const segment_header *copy, bool read_only, const acre_algorithm **a)
+int acre__format_check(segment_header *copy, bool read_only, const acre_algorithm **a)
 {
+    format_redo(copy);
     int e = format_check_identity(copy);
     if (!e)
         e = format_check_features(copy, read_only);

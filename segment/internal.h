@@ -15,6 +15,7 @@ struct acre_segment {
     enum acre_source source;
     int fd;              /* -1: none */
     bool read_only;
+    bool alone;          /* nobody else has the file (offline.c) */
     size_t page;         /* bytes of a page of the memory */
     uint32_t huge_pages; /* enum acre_huge_pages */
     const struct names_index *index; /* how objects are found; NULL: they are not */
@@ -49,10 +50,28 @@ static inline void *segment_block(const acre_segment *s, acre_off at, uint64_t b
 }
 
 /* format.c: fill the header of a segment of `size` bytes, with its heap's control at `heap`, that nobody
- * else sees yet; check a copy of a header. */
+ * else sees yet; check a copy of a header, and make it as a change that is recorded in it will make it. */
 int acre__format_write(segment_header *h, const acre_algorithm *a, uint64_t heap, size_t size,
                        size_t capacity);
-int acre__format_check(const segment_header *copy, bool read_only, const acre_algorithm **a);
+int acre__format_check(segment_header *copy, bool read_only, const acre_algorithm **a);
+uint64_t acre__format_redo_check(const segment_header *h, const segment_redo *r);
+
+/* manager.c, under the heap's lock: the segment has at least `size` bytes (of whole pages). */
+int acre__manager_grow(acre_segment *s, uint64_t size);
+
+/* grow.c: where it may grow by itself, what its heap calls for that; NULL: it may not. */
+typedef int acre__grow_hook(acre_heap *h, uint64_t bytes);
+acre__grow_hook *acre__grow_hook_of(const acre_segment *s);
+uint64_t acre__grow_limit(const acre_segment *s); /* 0: it does not grow by itself */
+int acre__grow_check(enum acre_source source, const acre_segment_options *o);
+
+/* segment.c: open what this descriptor's description has alone. */
+int acre__segment_open_alone(acre_segment **out, int fd);
+
+/* offline.c: this process has the file from now on, until its descriptor is closed.  EBUSY. */
+int acre__offline_attach(int fd);
+/* Finish what is recorded in this copy of the header, which is of s. */
+void acre__offline_finish(acre_segment *s, const segment_header *copy);
 
 /* source.c: files and mappings of each kind of source. */
 bool acre__source_has_file(enum acre_source source);

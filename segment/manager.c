@@ -74,7 +74,7 @@ static uint64_t manager_region_of(const acre_segment *s, uint64_t size)
 
 /* Under the lock.  Killed after the reservation: the file is longer than the header says, which
  * the next growth uses.  Killed after any store: the journal undoes them all. */
-static int manager_grow(acre_segment *s, uint64_t size)
+int acre__manager_grow(acre_segment *s, uint64_t size)
 {
     segment_header *h = segment_header_of(s);
     if (size <= h->size)
@@ -101,7 +101,7 @@ int acre_segment_grow(acre_segment *s, size_t size)
     int e = acre__heap_enter(&s->heap);
     if (e)
         return e;
-    e = manager_grow(s, rounded);
+    e = acre__manager_grow(s, rounded);
     acre__heap_leave(&s->heap);
     return e;
 }
@@ -157,6 +157,8 @@ void acre_segment_info_get(const acre_segment *s, acre_segment_info *info)
         .capacity = s->capacity,
         .region = (uint64_t)(s->heap.region.base - s->base),
         .heap = acre_heap_options_of(&s->heap),
+        .grow_step = acre__peek(&h->grow_step),
+        .grow_limit = acre__grow_limit(s),
     };
     strcpy(info->algorithm, s->heap.algorithm->name);
     memcpy(info->uuid, h->uuid, sizeof info->uuid);

@@ -73,6 +73,7 @@ static void segment_attach(acre_segment *s, const acre_algorithm *a, uint64_t he
     s->heap.give_back = segment_give_back(s->source);
     s->heap.fd = s->fd;
     s->heap.page = s->page;
+    s->heap.more = acre__grow_hook_of(s);
     acre__heap_attach(&s->heap, s->base + heap, a, s->read_only);
 }
 
@@ -111,6 +112,8 @@ static int segment_fill(acre_segment *s, const acre_segment_options *o, size_t s
         e = acre__format_write(segment_header_of(s), a, heap, size, capacity);
     if (e)
         return e;
+    segment_header_of(s)->grow_step = o->grow_step;
+    segment_header_of(s)->grow_limit = o->grow_limit;
     segment_attach(s, a, heap, capacity);
     acre__names_create(s, o->index);
     return acre__names_attach(s);
@@ -134,6 +137,8 @@ static int segment_build_file(acre_segment *s, acre__file *f, const acre_segment
                               size_t size, size_t capacity)
 {
     int e = acre__source_create(f, s->source, o);
+    if (!e && f->dir >= 0)
+        e = acre__offline_attach(f->fd);
     if (!e)
         e = acre__file_reserve(f->fd, size);
     if (e)
@@ -164,6 +169,8 @@ static int segment_create_into(acre_segment *s, const char *name, const acre_seg
     int e = segment_sizes(s->source, o, &size, &capacity);
     if (!e)
         e = segment_check_reach(o, capacity);
+    if (!e)
+        e = acre__grow_check(s->source, o);
     if (e)
         return e;
     return acre__source_has_file(s->source) ? segment_create_file(s, name, o, size, capacity)
@@ -209,16 +216,21 @@ static int segment_read_header(const acre_segment *s, segment_header *copy, uint
     return n < (ssize_t)sizeof *copy ? ACRE_ETRUNCATED : 0;
 }
 
+/* Another one may have finished an offline change since the header was read. */
 static int segment_adopt(acre_segment *s, const segment_header *copy, const acre_algorithm *a)
 {
+    if (!copy->redo.check && acre__peek(&segment_header_of(s)->capacity) != copy->capacity)
+        return ACRE_ECORRUPT;
     int e = acre__heap_validate(s->base + copy->heap, copy->size - copy->heap, a);
     if (e)
         return e;
     segment_attach(s, a, copy->heap, copy->capacity);
     e = acre__names_attach(s);
-    if (!e && !s->read_only)
-        acre__boot_check(s);
-    return e;
+    if (e || s->read_only)
+        return e;
+    acre__boot_check(s);
+    acre__offline_finish(s, copy);
+    return 0;
 }
 
 static int segment_open_file(acre_segment *s, const char *name, const acre_segment_options *o)
@@ -233,6 +245,8 @@ static int segment_open_file(acre_segment *s, const char *name, const acre_segme
     s->fd = f.fd;
     f.fd = -1;
     acre__file_close(&f);
+    if (!e && !s->alone)
+        e = acre__offline_attach(s->fd);
     if (!e)
         e = segment_read_header(s, &copy, &room);
     if (!e)
@@ -272,17 +286,23 @@ static int segment_open_into(acre_segment *s, const char *name, const acre_segme
 }
 
 static int segment_open_once(acre_segment **out, enum acre_source source, const char *name,
-                             const acre_segment_options *o)
+                             const acre_segment_options *o, bool alone)
 {
     acre_segment *s = segment_new(source, o, o->read_only);
     if (!s)
         return ENOMEM;
+    s->alone = alone;
     int e = segment_open_into(s, name, o);
     if (e)
         acre_segment_close(s);
     else
         *out = s;
     return e;
+}
+
+int acre__segment_open_alone(acre_segment **out, int fd)
+{
+    return segment_open_once(out, ACRE_MEMFD, NULL, &(acre_segment_options){.fd = fd}, true);
 }
 
 /* A segment that others grow or shrink while its sizes are being read looks damaged for a moment,
@@ -292,10 +312,10 @@ int acre_segment_open(acre_segment **out, enum acre_source source, const char *n
 {
     const acre_segment_options *o = options ? options : &segment_defaults;
     const struct timespec pause = {.tv_nsec = 1000000};
-    int e = segment_open_once(out, source, name, o);
+    int e = segment_open_once(out, source, name, o, false);
     for (int look = 1; look < 4 && (e == ACRE_ETRUNCATED || e == ACRE_ECORRUPT); look++) {
         nanosleep(&pause, NULL);
-        e = segment_open_once(out, source, name, o);
+        e = segment_open_once(out, source, name, o, false);
     }
     return e;
 }

@@ -73,6 +73,9 @@ typedef struct acre_segment_options {
     void *buffer;      /* ACRE_BUFFER: the memory */
     uint32_t huge_pages; /* enum acre_huge_pages */
     uint32_t index;      /* create: enum acre_index */
+    size_t grow_step;    /* create: where an allocation finds no room, the segment grows by so many bytes, or
+                            what is needed if that is more; 0 = it does not grow by itself */
+    size_t grow_limit;   /* create: up to so many bytes; 0, or more than capacity = capacity */
 } acre_segment_options;
 
 /* Create; EEXIST if the name is taken.  options->size is required.
@@ -83,7 +86,7 @@ ACRE_API int acre_segment_create(acre_segment **out, enum acre_source source, co
 
 /* Open what exists; options may be NULL.  ENOENT, EACCES, ELOOP (a symbolic link), ACRE_ETYPE,
  * ACRE_EOWNER, ACRE_EFORMAT, ACRE_EVERSION, ACRE_ELAYOUT, ACRE_EFEATURE, ACRE_EALGORITHM,
- * ACRE_ETRUNCATED, ACRE_EPOISONED, ACRE_ECORRUPT (header's checksum). */
+ * ACRE_ETRUNCATED, ACRE_EPOISONED, ACRE_ECORRUPT (header's checksum), EBUSY (its capacity is being changed). */
 ACRE_API int acre_segment_open(acre_segment **out, enum acre_source source, const char *name,
                                const acre_segment_options *options);
 
@@ -114,6 +117,26 @@ ACRE_API int acre_segment_grow(acre_segment *s, size_t size);
  * while others use it.  0; EROFS; ENOTSUP if the algorithm cannot or it is an ACRE_BUFFER. */
 ACRE_API int acre_segment_shrink(acre_segment *s, size_t size);
 
+/* As small as live blocks allow: acre_segment_shrink(s, 0). */
+ACRE_API int acre_segment_shrink_to_fit(acre_segment *s);
+
+/* Make the capacity of a segment that nobody has open `capacity` bytes (rounded up to pages; 0: as it is), and
+ * its size at least `size` bytes (0: as it is).  ACRE_SHM and ACRE_FILE.  Everybody who has it open, reading
+ * or writing, holds a lock on the file (of its open description: children that were forked count, who was killed
+ * does not); so who may read the file can keep it from being changed.  While it is being changed, who opens
+ * it waits, a second at most.
+ * Killed at any instruction: the segment is as before, or whoever opens it for writing next finishes the change.
+ * 0; EBUSY: somebody has it open; EINVAL: its capacity is larger already; E2BIG: size is above the capacity;
+ * ACRE_ETOOBIG: beyond what the algorithm reaches; ENOSPC; ENOTSUP: other sources, an algorithm that cannot
+ * grow, a file system without locks; or what acre_segment_open() may be refused with.  Nothing has changed then. */
+ACRE_API int acre_segment_grow_offline(enum acre_source source, const char *name, size_t size,
+                                       size_t capacity);
+
+/* Make a segment that nobody has open as small as its live blocks allow, and, if `capacity`, its capacity no
+ * larger than that.  Both are one step each: killed in between, the size is new and the capacity old.
+ * 0; EBUSY, ENOTSUP, or what acre_segment_open() may be refused with, as above. */
+ACRE_API int acre_segment_shrink_offline(enum acre_source source, const char *name, bool capacity);
+
 /* Have bytes [offset, offset + bytes) in memory before they are needed, so that nobody waits for a page there;
  * what acre_heap_purge() gave back is reserved again.  Changes no contents; others may use the memory meanwhile, but nobody may shrink the
  * segment.  0; EINVAL: not inside the segment; EROFS; ENOSPC, ENOMEM: there is no room, part of it may have been
@@ -141,6 +164,7 @@ typedef struct acre_segment_info {
     uint64_t size, capacity, region; /* region: offset of the algorithm's memory */
     acre_heap_options heap;
     uint8_t uuid[16];
+    uint64_t grow_step, grow_limit; /* 0, 0: it does not grow by itself */
 } acre_segment_info;
 ACRE_API void acre_segment_info_get(const acre_segment *s, acre_segment_info *info);
 
