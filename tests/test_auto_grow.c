@@ -7,7 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
+
+#include "tests/bury.h"
 
 enum { GROW_SIZE = 256 << 10, GROW_STEP = 128 << 10, GROW_LIMIT = 2 << 20, GROW_CAPACITY = 4 << 20 };
 
@@ -52,7 +59,9 @@ static void alloc_fills_it_to_the_limit(const acre_algorithm *a)
 
 static void every_call_grows_it(const acre_algorithm *a)
 {
-    enum { BLOCK = 40000, MANY = 3 };
+    enum { MANY = 3 };
+    bool buddy = strcmp(a->name, "buddy") == 0; /* of a small heap: no block has more than an eighth of it */
+    const size_t block = buddy ? 24000 : 40000, twice = buddy ? block : 2 * block;
     acre_off *root;
     void *out[MANY];
     acre_segment *s = grow_segment(a);
@@ -63,28 +72,28 @@ static void every_call_grows_it(const acre_algorithm *a)
         h = acre_segment_heap(t);
         root = acre_segment_root(t);
         acre_off *table = acre_calloc(h, MANY, sizeof *table);
-        acre_resize_command c = {.flags = ACRE_NEW | ACRE_FORWARDS, .limit = BLOCK, .preferred = BLOCK};
+        acre_resize_command c = {.flags = ACRE_NEW | ACRE_FORWARDS, .limit = block, .preferred = block};
         void *p = acre_alloc(h, 500);
-        for (void *more = p; more && acre_heap_free_memory(h) >= BLOCK;)
+        for (void *more = p; more && acre_heap_free_memory(h) >= block;)
             more = acre_alloc(h, 5000);
         ACRE_CHECK(table && p && acre_segment_size(t) == GROW_SIZE);
         memset(p, 9, 500);
         if (way == 0)
-            p = acre_alloc_aligned(h, BLOCK, 4096);
+            p = acre_alloc_aligned(h, block, 4096);
         else if (way == 1)
-            p = acre_calloc(h, BLOCK, 2);
+            p = acre_calloc(h, twice / 2, 2);
         else if (way == 2)
-            p = acre_realloc(h, p, 2 * BLOCK);
+            p = acre_realloc(h, p, twice);
         else if (way == 3)
             p = acre_resize(h, p, &c, NULL);
         else if (way == 4)
-            ACRE_CHECK_EQUAL(acre_alloc_many(h, MANY, NULL, BLOCK, out), 0);
+            ACRE_CHECK_EQUAL(acre_alloc_many(h, MANY, NULL, block, out), 0);
         else if (way == 5)
-            ACRE_CHECK_EQUAL(acre_alloc_into(h, root, 2 * BLOCK), 0);
+            ACRE_CHECK_EQUAL(acre_alloc_into(h, root, twice), 0);
         else if (way == 6)
-            ACRE_CHECK_EQUAL(acre_alloc_many_into(h, MANY, NULL, BLOCK, table), 0);
+            ACRE_CHECK_EQUAL(acre_alloc_many_into(h, MANY, NULL, block, table), 0);
         else
-            p = acre_alloc(h, BLOCK);
+            p = acre_alloc(h, block);
         ACRE_CHECK(p, "way %d", way);
         ACRE_CHECK(way != 2 || (((char *)p)[0] == 9 && ((char *)p)[499] == 9));
         ACRE_CHECK(acre_segment_size(t) >= GROW_SIZE + GROW_STEP && acre_segment_size(t) <= GROW_LIMIT, "way %d: %zu",
@@ -284,4 +293,91 @@ ACRE_TEST(auto_grow, threads_that_need_it_at_once_grow_it_once)
         grow_together(acre_algorithm_find("rbtree_best_fit"), GROW_SIZE);
         grow_together(acre_algorithm_find("sharded"), GROW_SIZE);
     }
+}
+
+/* ---- kills ---- */
+
+enum { GROW_MANY = 6 };
+
+typedef struct grow_victim {
+    acre_segment *s;
+    acre_off *slots;
+    size_t bytes;
+} grow_victim;
+
+static void grow_traced(void *arg)
+{
+    grow_victim *v = arg;
+    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+        _exit(77);
+    raise(SIGSTOP);
+    (void)!acre_alloc_many_into(acre_segment_heap(v->s), GROW_MANY, NULL, v->bytes, v->slots);
+    raise(SIGSTOP);
+}
+
+static int grow_wait(pid_t child)
+{
+    int status;
+    ACRE_CHECK(waitpid(child, &status, 0) == child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+        acre_test_skip("no permission to trace a child");
+    ACRE_CHECK(WIFSTOPPED(status), "status %x", status);
+    return WSTOPSIG(status);
+}
+
+/* In a copy: all slots are filled or none; the size is what it was, or more by whole steps. */
+static bool grow_survives(const grow_victim *v, char *image, int fd, size_t least)
+{
+    acre_segment *s;
+    size_t size = acre_segment_size(v->s), filled = 0;
+    ACRE_CHECK(ftruncate(fd, (off_t)size) == 0);
+    memcpy(image, acre_segment_base(v->s), size);
+    bury(image + 256, image + size);
+    ACRE_CHECK_EQUAL(acre_segment_open(&s, ACRE_MEMFD, NULL, &(acre_segment_options){.fd = fd}), 0);
+    test_sound(acre_segment_heap(s));
+    const acre_off *slots = acre_segment_address(s, acre_segment_offset(v->s, v->slots));
+    for (int i = 0; i < GROW_MANY; i++)
+        filled += slots[i] != 0;
+    ACRE_CHECK(filled == 0 || filled == GROW_MANY, "%zu slots of %d are filled", filled, GROW_MANY);
+    ACRE_CHECK((acre_segment_size(s) - least) % 4096 == 0 && acre_segment_size(s) >= least);
+    acre_segment_close(s);
+    return filled;
+}
+
+/* Several growths in one call, whose slots are all filled or none. */
+ACRE_TEST(auto_grow, many_into_slots_killed_at_every_instruction)
+{
+    const char *preload = getenv("LD_PRELOAD");
+    if (preload && strstr(preload, "vgpreload"))
+        acre_test_skip("valgrind does not let a child be traced");
+    enum { SIZE = 16 << 10, MOST = 128 << 10, BYTES = 6000 };
+    acre_segment_options o = {.size = SIZE, .capacity = MOST, .grow_step = 8 << 10, .index = ACRE_INDEX_NONE};
+    acre_segment *s = test_segment_in(ACRE_MEMFD, o);
+    grow_victim v = {s, acre_calloc(acre_segment_heap(s), GROW_MANY, sizeof(acre_off)), BYTES};
+    char *seen = calloc(1, MOST);
+    int fd = memfd_create("survivor", MFD_CLOEXEC);
+    ACRE_CHECK(v.slots && seen && fd >= 0 && ftruncate(fd, MOST) == 0);
+    char *image = mmap(NULL, MOST, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    ACRE_CHECK(image != MAP_FAILED);
+    size_t before = 0, after = 0;
+    pid_t child = acre_test_spawn(grow_traced, &v);
+    ACRE_CHECK_EQUAL(grow_wait(child), SIGSTOP);
+    for (;;) {
+        ACRE_CHECK(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0);
+        if (grow_wait(child) == SIGSTOP)
+            break;
+        size_t size = acre_segment_size(s);
+        if (memcmp(seen, acre_segment_base(s), size) == 0)
+            continue;
+        memcpy(seen, acre_segment_base(s), size);
+        grow_survives(&v, image, fd, SIZE) ? after++ : before++;
+    }
+    ptrace(PTRACE_CONT, child, NULL, NULL);
+    acre_test_expect_exit(child, 0);
+    fprintf(stderr, "%zu states: %zu undone, %zu done\n", before + after, before, after);
+    ACRE_CHECK(before > 20 && after > 0 && acre_segment_size(s) > SIZE + 2 * o.grow_step);
+    munmap(image, MOST);
+    close(fd);
+    free(seen);
+    acre_segment_close(s);
 }

@@ -398,12 +398,6 @@ ACRE_TEST(offline, finishing_killed_at_every_instruction)
     off_count n = {0};
     off_skip();
     off_make(name, NULL);
-    acre_segment *s = off_open(name);
-    segment_header *h = acre_segment_base(s);
-    size_t full = acre_segment_size(s);
-    char *image = malloc(full);
-    ACRE_CHECK(image);
-    acre_segment_close(s);
     off_victim v = {name, 0};
     off_image m;
     off_image_open(&m, name);
@@ -414,13 +408,11 @@ ACRE_TEST(offline, finishing_killed_at_every_instruction)
         if (!found)
             ACRE_CHECK(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0);
     }
-    (void)h;
     kill(child, SIGKILL);
     acre_test_expect_killed(child);
     off_image_close(&m);
     off_step(name, 2, &n);
     ACRE_CHECK(n.old == 0 && n.changed > 3);
-    free(image);
     acre_segment_remove(ACRE_SHM, name);
 }
 
