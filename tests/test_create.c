@@ -238,8 +238,8 @@ static void create_open_large(const char *algorithm, size_t capacity)
         acre_segment_close(s);
     }
     qsort(us, TIMES, sizeof *us, create_compare);
-    fprintf(stderr, "opening %s of %zu GiB: %.0f us, of 101 times the slowest %.0f us\n", algorithm, capacity >> 30,
-            us[TIMES / 2], us[TIMES - 1]);
+    fprintf(stderr, "opening %s of %zu MiB: %.0f us at best, %.0f us in the middle, %.0f us at worst\n", algorithm,
+            capacity >> 20, us[0], us[TIMES / 2], us[TIMES - 1]);
     acre_segment_remove(ACRE_SHM, name);
 }
 
