@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* format.c: writing and checking the segment's header (layout.h). */
 #include "segment/internal.h"
+#include "sync/atomic.h"
 
 #include <errno.h>
 #include <string.h>
@@ -41,7 +42,7 @@ static void format_uuid(uint8_t *uuid)
 int acre__format_write(segment_header *h, const acre_algorithm *a, uint64_t heap, size_t size,
                        size_t capacity)
 {
-    *h = (segment_header){
+    segment_header new = {
         .magic = SEGMENT_MAGIC,
         .format = SEGMENT_FORMAT,
         .header_size = SEGMENT_HEADER,
@@ -55,9 +56,11 @@ int acre__format_write(segment_header *h, const acre_algorithm *a, uint64_t heap
     };
     if (strlen(a->name) >= sizeof h->algorithm)
         return EINVAL;
-    strcpy(h->algorithm, a->name);
-    format_uuid(h->uuid);
-    h->checksum = format_hash(h, SEGMENT_CONSTANT);
+    strcpy(new.algorithm, a->name);
+    format_uuid(new.uuid);
+    new.checksum = format_hash(&new, SEGMENT_CONSTANT);
+    new.magic = 0;
+    *h = new;
     return 0;
 }
 
@@ -78,6 +81,11 @@ static void format_redo(segment_header *h)
         h->checksum = format_hash(h, SEGMENT_CONSTANT);
     } else
         h->redo = (segment_redo){0};
+}
+
+void acre__format_finish(segment_header *h)
+{
+    acre__store(&h->magic, SEGMENT_MAGIC);
 }
 
 static int format_check_identity(const segment_header *h)

@@ -90,8 +90,10 @@ int acre__manager_grow(acre_segment *s, uint64_t size)
 
 int acre_segment_grow(acre_segment *s, size_t size)
 {
-    if (s->source == ACRE_BUFFER || !s->heap.algorithm->grow)
+    if (s->source == ACRE_BUFFER || s->access == ACRE_ACCESS_COPY || !s->heap.algorithm->grow)
         return ENOTSUP;
+    if (s->read_only)
+        return EROFS;
     if (size > s->capacity)
         return E2BIG;
     uint64_t rounded = manager_page_round(s, size);
@@ -135,7 +137,7 @@ static int manager_shrink(acre_segment *s, uint64_t size)
 
 int acre_segment_shrink(acre_segment *s, size_t size)
 {
-    if (s->source == ACRE_BUFFER)
+    if (s->source == ACRE_BUFFER || s->access == ACRE_ACCESS_COPY)
         return ENOTSUP;
     int e = acre__heap_enter(&s->heap);
     if (e)

@@ -102,7 +102,7 @@ static int pages_populate(char *at, size_t n)
 
 static int pages_batch(const acre_segment *s, uint64_t at, uint64_t n)
 {
-    int e = s->fd >= 0 ? pages_reserve(s->fd, (off_t)at, (off_t)n) : 0;
+    int e = s->fd >= 0 && s->access == ACRE_ACCESS_WRITE ? pages_reserve(s->fd, (off_t)at, (off_t)n) : 0;
     return e ? e : pages_populate(s->base + at, n);
 }
 

@@ -60,6 +60,16 @@ enum acre_index {
     ACRE_INDEX_NONE      /* no names, no transactions, no shared objects: a heap and a root; 512 bytes less */
 };
 
+/* What a handle may do. */
+enum acre_access {
+    ACRE_ACCESS_WRITE = 0,
+    ACRE_ACCESS_READ,        /* look only; the same as read_only */
+    ACRE_ACCESS_COPY,        /* a private copy, made page by page as it is written to: this process (and a child
+                                that it forks, with a copy of its own) may alter and destroy what it likes, and
+                                nobody else sees it */
+    ACRE_ACCESS_READ_PRIVATE /* look only, through a private mapping */
+};
+
 /* All zero = the defaults. */
 typedef struct acre_segment_options {
     size_t size;       /* create: bytes, header included; files are rounded up to pages */
@@ -76,17 +86,29 @@ typedef struct acre_segment_options {
     size_t grow_step;    /* create: where an allocation finds no room, the segment grows by so many bytes, or
                             what is needed if that is more; 0 = it does not grow by itself */
     size_t grow_limit;   /* create: up to so many bytes; 0, or more than capacity = capacity */
+    uint32_t access;     /* open: enum acre_access; create: 0 */
+    void *address;       /* map it there and nowhere else, a multiple of a page; NULL: anywhere (and always so
+                            for an ACRE_BUFFER) */
 } acre_segment_options;
 
 /* Create; EEXIST if the name is taken.  options->size is required.
  * Also ENOSPC (reserved at once: never a SIGBUS later; ACRE_HUGE_RESERVED: the system has not so many huge
- * pages), ENOTSUP (it knows none), EACCES, ACRE_ENAME, ACRE_ETOOSMALL, ACRE_ETOOBIG, EINVAL. */
+ * pages), ENOTSUP (it knows none), EACCES, ACRE_ENAME, ACRE_ETOOSMALL, ACRE_ETOOBIG, EINVAL; EBUSY (something is
+ * mapped at options->address, or in the capacity's bytes behind it). */
 ACRE_API int acre_segment_create(acre_segment **out, enum acre_source source, const char *name,
                                  const acre_segment_options *options);
 
 /* Open what exists; options may be NULL.  ENOENT, EACCES, ELOOP (a symbolic link), ACRE_ETYPE,
  * ACRE_EOWNER, ACRE_EFORMAT, ACRE_EVERSION, ACRE_ELAYOUT, ACRE_EFEATURE, ACRE_EALGORITHM,
- * ACRE_ETRUNCATED, ACRE_EPOISONED, ACRE_ECORRUPT (header's checksum), EBUSY (its capacity is being changed). */
+ * ACRE_ETRUNCATED, ACRE_EPOISONED, ACRE_ECORRUPT (header's checksum); EBUSY (something is mapped at
+ * options->address, or its capacity is being changed); EINVAL (options); ENOTSUP (a source that has no private copies, or cannot be opened).
+ *
+ * ACRE_ACCESS_COPY needs no permission to write.  Locks of the segment's own that are held by then are free in
+ * the copy, and a call that somebody is at is undone there, as after a death; locks that the application has put
+ * into the segment stay as they are.  It is for a segment that nobody changes meanwhile: a page that was not
+ * written to yet shows what others store there, and a heap half of whose pages are from later is damaged.
+ * acre_segment_populate() of all of it makes every page this process's own.  Nobody may shrink the segment.  The
+ * copy's size is fixed: growing and shrinking are ENOTSUP. */
 ACRE_API int acre_segment_open(acre_segment **out, enum acre_source source, const char *name,
                                const acre_segment_options *options);
 
@@ -110,11 +132,12 @@ ACRE_API int acre_segment_remove(enum acre_source source, const char *name);
 ACRE_API acre_heap *acre_segment_heap(acre_segment *s);
 
 /* Make it `size` bytes (rounded up to pages), while others use it.  0; ENOSPC; E2BIG above the
- * capacity; ENOTSUP for ACRE_BUFFER.  A size not above the present one is 0 and does nothing. */
+ * capacity; EROFS; ENOTSUP for ACRE_BUFFER and a private copy.  A size not above the present one is 0 and does nothing. */
 ACRE_API int acre_segment_grow(acre_segment *s, size_t size);
 
 /* Give back free memory at the end, down to `size` bytes or as near to it as live blocks allow,
- * while others use it.  0; EROFS; ENOTSUP if the algorithm cannot or it is an ACRE_BUFFER. */
+ * while others use it.  0; EROFS; ENOTSUP if the algorithm cannot or it is an ACRE_BUFFER or a private
+ * copy. */
 ACRE_API int acre_segment_shrink(acre_segment *s, size_t size);
 
 /* As small as live blocks allow: acre_segment_shrink(s, 0). */
