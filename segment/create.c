@@ -22,7 +22,7 @@ static int create_sizes(enum acre_source source, const acre_segment_options *o, 
         return ACRE_ETOOBIG;
     if (o->capacity && o->capacity < o->size)
         return EINVAL;
-    *size = acre__source_has_file(source) ? create_page_round(o, o->size) : o->size;
+    *size = acre__source_has_file(source) || source == ACRE_XSI ? create_page_round(o, o->size) : o->size;
     *capacity = source == ACRE_BUFFER || o->capacity < *size
                     ? *size
                     : create_page_round(o, o->capacity);
@@ -102,6 +102,17 @@ static int create_file(acre_segment *s, const char *name, const acre_segment_opt
     return e;
 }
 
+/* Found by others already, opened once it has its magic: the last store of filling it. */
+static int create_xsi(acre_segment *s, const char *name, const acre_segment_options *o, size_t size)
+{
+    int e = o->capacity > size ? EINVAL : acre__xsi_create(s, name, o->mode, size);
+    if (!e)
+        e = create_fill(s, o, size, size);
+    if (e)
+        acre__xsi_undo(s);
+    return e;
+}
+
 static int create_into(acre_segment *s, const char *name, const acre_segment_options *o)
 {
     size_t size, capacity;
@@ -112,6 +123,8 @@ static int create_into(acre_segment *s, const char *name, const acre_segment_opt
         e = acre__grow_check(s->source, o);
     if (e)
         return e;
+    if (s->source == ACRE_XSI)
+        return create_xsi(s, name, o, size);
     return acre__source_has_file(s->source) ? create_file(s, name, o, size, capacity)
                                             : create_memory(s, o, size, capacity);
 }
@@ -122,7 +135,7 @@ int acre_segment_create(acre_segment **out, enum acre_source source, const char 
     acre_segment_options o = options ? *options : acre__segment_defaults;
     if (!o.algorithm)
         o.algorithm = acre_algorithm_find("rbtree_best_fit");
-    if (source > ACRE_BUFFER || o.access != ACRE_ACCESS_WRITE || o.index > ACRE_INDEX_NONE || acre_heap_options_check(o.algorithm, &o.heap) != 0)
+    if (source > ACRE_XSI || o.access != ACRE_ACCESS_WRITE || o.index > ACRE_INDEX_NONE || acre_heap_options_check(o.algorithm, &o.heap) != 0)
         return EINVAL;
     if (o.huge_pages > ACRE_HUGE_RESERVED ||
         (o.huge_pages == ACRE_HUGE_RESERVED && source != ACRE_MEMFD))

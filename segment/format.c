@@ -88,13 +88,27 @@ void acre__format_finish(segment_header *h)
     acre__store(&h->magic, SEGMENT_MAGIC);
 }
 
+/* Of the stores any first ones may have been done: the header has the old capacity with its checksum, or the new
+ * one with its checksum in one of the two places.  The first store ends what a dead one has begun. */
+void acre__format_capacity(segment_header *h, uint64_t capacity)
+{
+    segment_header next = *h;
+    next.capacity = capacity;
+    acre__store(&h->checksum, format_hash(h, SEGMENT_CONSTANT));
+    acre__store(&h->next_checksum, format_hash(&next, SEGMENT_CONSTANT));
+    acre__store(&h->capacity, capacity);
+    acre__store(&h->checksum, format_hash(&next, SEGMENT_CONSTANT));
+    acre__store(&h->next_checksum, (uint64_t)0);
+}
+
 static int format_check_identity(const segment_header *h)
 {
     if (h->magic != SEGMENT_MAGIC)
         return ACRE_EFORMAT;
     if (h->format != SEGMENT_FORMAT || h->header_size != SEGMENT_HEADER)
         return ACRE_EVERSION;
-    if (h->checksum != format_hash(h, SEGMENT_CONSTANT))
+    uint64_t sum = format_hash(h, SEGMENT_CONSTANT);
+    if (h->checksum != sum && (!h->next_checksum || h->next_checksum != sum))
         return ACRE_ECORRUPT;
     return h->layout_hash == format_layout_hash() ? 0 : ACRE_ELAYOUT;
 }

@@ -62,6 +62,8 @@ void acre__segment_attach(acre_segment *s, const acre_algorithm *a, uint64_t hea
  * else sees yet; check a copy of a header, and make it as a change that is recorded in it will make it. */
 int acre__format_write(segment_header *h, const acre_algorithm *a, uint64_t heap, size_t size,
                        size_t capacity);
+/* Another capacity, in one's own segment: killed at any store, the header is valid. */
+void acre__format_capacity(segment_header *h, uint64_t capacity);
 /* The last store of a creation: it is a segment from now on. */
 void acre__format_finish(segment_header *h);
 int acre__format_check(segment_header *copy, bool read_only, const acre_algorithm **a);
@@ -97,7 +99,21 @@ int acre__source_map(acre_segment *s, size_t size, size_t capacity);
 size_t acre__pages_of(int fd);
 /* Address space for n bytes, kept for a mapping that replaces it; NULL: the system may choose. */
 void *acre__pages_place(size_t n);
+/* Round to pages outwards what is inside the segment.  EINVAL: it is not; ENOMEM: the window ends before. */
+int acre__pages_range(const acre_segment *s, uint64_t *offset, uint64_t *bytes);
+/* Whole pages, at once. */
+int acre__pages_populate(const acre_segment *s, uint64_t at, uint64_t bytes);
 void acre__pages_advise(const acre_segment *s);
+
+/* move.c: have a capacity of that much, in memory that nobody else uses.  E2BIG, ACRE_ETOOBIG, ENOMEM, EBUSY. */
+int acre__move_capacity(acre_segment *s, uint64_t capacity);
+
+/* xsi.c: create ACRE_XSI, of zeroed memory that is there; for the failure after that; open: copy the header once
+ * it is whole. */
+int acre__xsi_create(acre_segment *s, const char *name, mode_t mode, size_t size);
+void acre__xsi_undo(const acre_segment *s);
+int acre__xsi_open(acre_segment *s, const char *name, const acre_segment_options *o, segment_header *copy);
+int acre__xsi_remove(const char *name);
 
 /* boot.c: free what was held when the machine went down. */
 void acre__boot_check(acre_segment *s);

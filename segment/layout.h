@@ -41,7 +41,8 @@ typedef struct segment_header {
     uint64_t heap;              /* offset of the heap's control: SEGMENT_HEADER, or behind a directory */
     uint8_t uuid[16];           /* random, version 4 */
     uint64_t checksum;          /* of the bytes before it */
-    uint64_t reserved1[2];
+    uint64_t next_checksum;     /* not 0: the capacity is being changed, and this one may be right already */
+    uint64_t reserved1;
     /* changing */
     uint64_t size;              /* bytes now; changed under the heap's lock */
     uint32_t state;             /* enum segment_state */

@@ -80,6 +80,18 @@ static int open_file(acre_segment *s, const char *name, const acre_segment_optio
     return e ? e : open_adopt(s, &copy, a);
 }
 
+static int open_xsi(acre_segment *s, const char *name, const acre_segment_options *o)
+{
+    const acre_algorithm *a = NULL;
+    segment_header copy;
+    int e = acre__xsi_open(s, name, o, &copy);
+    if (!e)
+        e = acre__format_check(&copy, s->read_only, &a);
+    if (!e && copy.size > s->window)
+        e = ACRE_ETRUNCATED;
+    return e ? e : open_adopt(s, &copy, a);
+}
+
 /* options.size bounds what is believed about the buffer. */
 static int open_buffer(acre_segment *s, const acre_segment_options *o)
 {
@@ -106,6 +118,8 @@ static int open_into(acre_segment *s, const char *name, const acre_segment_optio
         return ENOTSUP;
     if (s->source == ACRE_BUFFER)
         return open_buffer(s, o);
+    if (s->source == ACRE_XSI)
+        return open_xsi(s, name, o);
     return acre__source_has_file(s->source) ? open_file(s, name, o) : ENOTSUP;
 }
 

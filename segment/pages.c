@@ -106,23 +106,35 @@ static int pages_batch(const acre_segment *s, uint64_t at, uint64_t n)
     return e ? e : pages_populate(s->base + at, n);
 }
 
+int acre__pages_populate(const acre_segment *s, uint64_t at, uint64_t bytes)
+{
+    int e = 0;
+    for (uint64_t n, end = at + bytes; !e && at < end; at += n) {
+        n = end - at < PAGES_BATCH ? end - at : PAGES_BATCH;
+        e = pages_batch(s, at, n);
+    }
+    return e;
+}
+
+int acre__pages_range(const acre_segment *s, uint64_t *offset, uint64_t *bytes)
+{
+    uint64_t size = acre_segment_size(s), before = *offset & (s->page - 1);
+    if (size > s->window)
+        return ENOMEM;
+    if (*offset > size || *bytes > size - *offset)
+        return EINVAL;
+    *bytes = *bytes ? pages_round(*bytes + before, s->page) : 0;
+    *offset -= before;
+    return 0;
+}
+
 int acre_segment_populate(acre_segment *s, size_t offset, size_t bytes)
 {
-    uint64_t size = acre_segment_size(s);
+    uint64_t at = offset, n = bytes;
     if (s->read_only)
         return EROFS;
     if (s->source == ACRE_BUFFER)
         return ENOTSUP;
-    if (size > s->window)
-        return ENOMEM;
-    if (offset > size || bytes > size - offset)
-        return EINVAL;
-    uint64_t at = offset & ~(uint64_t)(s->page - 1), end = offset + bytes;
-    int e = 0;
-    for (uint64_t n; !e && at < end; at += n) {
-        n = pages_round(end - at, s->page);
-        n = n < PAGES_BATCH ? n : PAGES_BATCH;
-        e = pages_batch(s, at, n);
-    }
-    return e;
+    int e = acre__pages_range(s, &at, &n);
+    return e ? e : acre__pages_populate(s, at, n);
 }

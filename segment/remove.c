@@ -17,6 +17,8 @@ int acre_segment_remove(enum acre_source source, const char *name)
 {
     static const acre_segment_options look = {.any_owner = true};
     acre__file f;
+    if (source == ACRE_XSI)
+        return acre__xsi_remove(name);
     if (source != ACRE_SHM && source != ACRE_FILE)
         return ENOTSUP;
     int e = acre__source_locate(&f, source, name);
@@ -26,4 +28,10 @@ int acre_segment_remove(enum acre_source source, const char *name)
         e = remove_file(&f);
     acre__file_close(&f);
     return e;
+}
+
+void acre_remove_guard_end(acre_remove_guard *g)
+{
+    if (g->name)
+        acre_segment_remove(g->source, g->name);
 }

@@ -15,8 +15,8 @@
  * Each process may map the segment at another address: store acre_off in it, or the pointers of
  * acre/pointer.h, never plain ones.  An acre_segment is this process's handle.  Functions on one
  * handle are thread safe, except close.  After fork() parent and child each have the mapping.  A
- * process's death closes its handles; the segment stays until acre_segment_remove() (shared memory,
- * files), or until the last mapping goes (memfd, anonymous).
+ * process's death closes its handles; the segment stays until acre_segment_remove() (shared memory of both
+ * kinds, files), or until the last mapping goes (memfd, anonymous).
  */
 #ifndef ACRE_SEGMENT_H
 #define ACRE_SEGMENT_H
@@ -38,8 +38,10 @@ enum acre_source {
     ACRE_MEMFD,   /* nameless; pass acre_segment_fd() on, open with options.fd */
     ACRE_ANON,    /* anonymous shared mapping; for this process and children forked later */
     ACRE_HEAP,    /* private memory of this process */
-    ACRE_BUFFER   /* the caller's buffer (16-aligned, options.size bytes); may be moved by memcpy
-                     while closed */
+    ACRE_BUFFER,  /* the caller's buffer (16-aligned, options.size bytes); may be moved by memcpy
+                     while closed, also into a larger one and grown there */
+    ACRE_XSI      /* System V shared memory, until removed or reboot; name is its key, "0x1234abcd" or decimal,
+                     or NULL: create one without a key (IPC_PRIVATE), open by options.xsi_id.  Cannot grow */
 };
 
 /* What pages the memory is made of: fewer and larger ones cost less to have and to find, and are given back
@@ -87,6 +89,7 @@ typedef struct acre_segment_options {
                             what is needed if that is more; 0 = it does not grow by itself */
     size_t grow_limit;   /* create: up to so many bytes; 0, or more than capacity = capacity */
     uint32_t access;     /* open: enum acre_access; create: 0 */
+    int xsi_id;          /* open ACRE_XSI without a name: acre_segment_xsi_id() of who created it */
     void *address;       /* map it there and nowhere else, a multiple of a page; NULL: anywhere (and always so
                             for an ACRE_BUFFER) */
 } acre_segment_options;
@@ -124,15 +127,37 @@ ACRE_API int acre_segment_open_or_create(acre_segment **out, enum acre_source so
  * segment; nothing has changed. */
 ACRE_API int acre_segment_close(acre_segment *s);
 
-/* Delete the name of an ACRE_SHM or ACRE_FILE segment; mappings live on.  ENOENT, EACCES,
- * ACRE_ENAME, ACRE_EFORMAT (a file that is not a segment is left alone). */
+/* Delete the name of an ACRE_SHM, ACRE_FILE or ACRE_XSI segment; mappings live on.  ENOENT, EACCES,
+ * ACRE_ENAME, ACRE_EFORMAT (what is not a segment is left alone).  ACRE_XSI, which others can find before it is
+ * whole: what a dead creator has left, memory of the caller's that begins with zeros, is removed as well, unless
+ * somebody has it attached (EBUSY). */
 ACRE_API int acre_segment_remove(enum acre_source source, const char *name);
+
+/* Remove it when the block of code is left in which this stands, in any way but longjmp(), exit() and death:
+ *     ACRE_REMOVE_ON_EXIT(ACRE_SHM, "example");
+ * Whether there is one then, and whether that could be removed, is not told. */
+typedef struct acre_remove_guard {
+    enum acre_source source;
+    const char *name; /* NULL: no more */
+} acre_remove_guard;
+ACRE_API void acre_remove_guard_end(acre_remove_guard *g);
+#define ACRE__REMOVE_GUARD(source, name, n) \
+    __attribute__((cleanup(acre_remove_guard_end), unused)) acre_remove_guard acre__remove_##n = {source, name}
+#define ACRE__REMOVE_GUARD_N(source, name, n) ACRE__REMOVE_GUARD(source, name, n)
+#define ACRE_REMOVE_ON_EXIT(source, name) ACRE__REMOVE_GUARD_N(source, name, __COUNTER__)
 
 /* The heap in it; belongs to the handle. */
 ACRE_API acre_heap *acre_segment_heap(acre_segment *s);
 
-/* Make it `size` bytes (rounded up to pages), while others use it.  0; ENOSPC; E2BIG above the
- * capacity; EROFS; ENOTSUP for ACRE_BUFFER and a private copy.  A size not above the present one is 0 and does nothing. */
+/* Make it `size` bytes (rounded up to pages, but in an ACRE_BUFFER), while others use it.  0; ENOSPC; E2BIG above
+ * the capacity; EROFS; ENOTSUP for ACRE_XSI, a private copy, and algorithms that cannot.  A size not above the
+ * present one is 0 and does nothing.
+ *
+ * Where nobody else can have it mapped, it grows beyond the capacity, which becomes `size`.  An ACRE_BUFFER: up
+ * to what options.size said when it was opened.  ACRE_HEAP: without limit, and if there is no address space
+ * behind it, it moves: offsets stay, addresses (of blocks, and of all that acre has told) do not.  So no other
+ * thread may be using the handle then.  Also ACRE_ETOOBIG, ENOMEM (no address space; or it has to stay at
+ * options.address), EBUSY (this thread holds a lock that lies in it). */
 ACRE_API int acre_segment_grow(acre_segment *s, size_t size);
 
 /* Give back free memory at the end, down to `size` bytes or as near to it as live blocks allow,
@@ -166,6 +191,41 @@ ACRE_API int acre_segment_shrink_offline(enum acre_source source, const char *na
  * done; ENOTSUP for ACRE_BUFFER. */
 ACRE_API int acre_segment_populate(acre_segment *s, size_t offset, size_t bytes);
 
+/* Have what was stored in bytes [offset, offset + bytes) where it lasts: an ACRE_FILE's on the disk; other sources
+ * have nowhere else to be, and do nothing.  Any offset and length: whole pages are written.  0; EINVAL: not inside
+ * the segment; EIO and what else msync(2) says, of the last writes to the file by anybody; ENOTSUP for
+ * ACRE_BUFFER and a private copy. */
+enum acre_flush {
+    ACRE_FLUSH_WAIT = 0, /* return when it is there */
+    ACRE_FLUSH_START     /* the system begins to write, and errors are told by the next flush that waits */
+};
+ACRE_API int acre_segment_flush(acre_segment *s, size_t offset, size_t bytes, enum acre_flush how);
+
+/* Tell the system how this process will use these bytes: whole pages, from any offset.  Never changes what they
+ * hold.  0; EINVAL: not inside the segment; ENOTSUP: the system cannot, or it is an ACRE_BUFFER; DONTNEED also in
+ * memory that would forget: ACRE_HEAP, a private copy. */
+enum acre_advice {
+    ACRE_ADVICE_NORMAL = 0,
+    ACRE_ADVICE_SEQUENTIAL, /* in order: read ahead, and soon done with */
+    ACRE_ADVICE_RANDOM,     /* here and there: do not read ahead */
+    ACRE_ADVICE_WILLNEED,   /* soon: read it now */
+    ACRE_ADVICE_DONTNEED    /* not soon: this process can do without the pages until it asks for them again */
+};
+ACRE_API int acre_segment_advise(acre_segment *s, size_t offset, size_t bytes, enum acre_advice advice);
+
+/* Pass a segment that has a descriptor on, over a connected Unix socket.  The receiver may do with it what the
+ * descriptor allows (one of a read-only handle: read), for as long as it keeps it.  0; EPIPE: the other end is
+ * closed (no signal); ENOTSUP: it has none; what sendmsg(2) says. */
+ACRE_API int acre_segment_send(const acre_segment *s, int socket);
+
+/* Receive what was sent like that, waiting if the socket waits, and open it with these options (NULL: none), as
+ * an ACRE_MEMFD.  Whatever comes is checked as in acre_segment_open(), whose errors these are; also EPIPE: the
+ * other end is closed; EBADMSG: something else was sent; EBADF: without a descriptor; what recvmsg(2) says.  No
+ * descriptor that came stays open on failure.  A sender that is not trusted can shorten the file later, and reads
+ * behind its end are SIGBUS: ask for F_SEAL_SHRINK (fcntl(2), F_GET_SEALS) on acre_segment_fd().  (A sealed
+ * segment shrinks, but keeps its memory.) */
+ACRE_API int acre_segment_receive(acre_segment **out, int socket, const acre_segment_options *options);
+
 /* Address <-> offset.  An address outside the segment gives 0, an offset outside gives NULL. */
 ACRE_API acre_off acre_segment_offset(const acre_segment *s, const void *address);
 ACRE_API void *acre_segment_address(const acre_segment *s, acre_off offset);
@@ -179,6 +239,7 @@ ACRE_API void *acre_segment_base(const acre_segment *s);
 ACRE_API size_t acre_segment_size(const acre_segment *s);     /* bytes now */
 ACRE_API size_t acre_segment_capacity(const acre_segment *s); /* bytes it may have */
 ACRE_API int acre_segment_fd(const acre_segment *s);          /* -1: it has none */
+ACRE_API int acre_segment_xsi_id(const acre_segment *s);      /* ACRE_XSI: its shmid; else -1 */
 
 /* What the header says. */
 typedef struct acre_segment_info {
