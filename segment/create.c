@@ -16,16 +16,16 @@ static size_t create_page_round(const acre_segment_options *o, size_t n)
 }
 
 static int create_sizes(enum acre_source source, const acre_segment_options *o, size_t *size,
-                         size_t *capacity)
+                        size_t *capacity)
 {
     if (o->size > ACRE_SIZE_MAX || o->capacity > ACRE_SIZE_MAX)
         return ACRE_ETOOBIG;
     if (o->capacity && o->capacity < o->size)
         return EINVAL;
-    *size = acre__source_has_file(source) || source == ACRE_XSI ? create_page_round(o, o->size) : o->size;
-    *capacity = source == ACRE_BUFFER || o->capacity < *size
-                    ? *size
-                    : create_page_round(o, o->capacity);
+    *size = acre__source_has_file(source) || source == ACRE_XSI ? create_page_round(o, o->size)
+                                                                : o->size;
+    *capacity =
+        source == ACRE_BUFFER || o->capacity < *size ? *size : create_page_round(o, o->capacity);
     return *size < segment_front(o->index) ? ACRE_ETOOSMALL : 0;
 }
 
@@ -37,8 +37,7 @@ static int create_check_reach(const acre_segment_options *o, size_t capacity)
     return reach && capacity > front && capacity - front > reach ? ACRE_ETOOBIG : 0;
 }
 
-static int create_fill(acre_segment *s, const acre_segment_options *o, size_t size,
-                        size_t capacity)
+static int create_fill(acre_segment *s, const acre_segment_options *o, size_t size, size_t capacity)
 {
     const acre_algorithm *a = o->algorithm;
     size_t heap = segment_front(o->index), front = heap + acre__heap_overhead(a, &o->heap);
@@ -59,7 +58,7 @@ static int create_fill(acre_segment *s, const acre_segment_options *o, size_t si
 }
 
 static int create_memory(acre_segment *s, const acre_segment_options *o, size_t size,
-                                 size_t capacity)
+                         size_t capacity)
 {
     if (s->source == ACRE_BUFFER) {
         if (!o->buffer || (uintptr_t)o->buffer % ACRE_ALIGN_MIN)
@@ -73,7 +72,7 @@ static int create_memory(acre_segment *s, const acre_segment_options *o, size_t 
 }
 
 static int create_build_file(acre_segment *s, acre__file *f, const acre_segment_options *o,
-                              size_t size, size_t capacity)
+                             size_t size, size_t capacity)
 {
     int e = acre__source_create(f, s->source, o);
     if (!e && f->dir >= 0)
@@ -90,7 +89,7 @@ static int create_build_file(acre_segment *s, acre__file *f, const acre_segment_
 }
 
 static int create_file(acre_segment *s, const char *name, const acre_segment_options *o,
-                               size_t size, size_t capacity)
+                       size_t size, size_t capacity)
 {
     acre__file f;
     int e = acre__source_locate(&f, s->source, name);
@@ -135,7 +134,8 @@ int acre_segment_create(acre_segment **out, enum acre_source source, const char 
     acre_segment_options o = options ? *options : acre__segment_defaults;
     if (!o.algorithm)
         o.algorithm = acre_algorithm_find("rbtree_best_fit");
-    if (source > ACRE_XSI || o.access != ACRE_ACCESS_WRITE || o.index > ACRE_INDEX_NONE || acre_heap_options_check(o.algorithm, &o.heap) != 0)
+    if (source > ACRE_XSI || o.access != ACRE_ACCESS_WRITE || o.index > ACRE_INDEX_NONE ||
+        acre_heap_options_check(o.algorithm, &o.heap) != 0)
         return EINVAL;
     if (o.huge_pages > ACRE_HUGE_RESERVED ||
         (o.huge_pages == ACRE_HUGE_RESERVED && source != ACRE_MEMFD))

@@ -44,7 +44,8 @@ static bool flush_advisable(const acre_segment *s, enum acre_advice advice)
 
 int acre_segment_advise(acre_segment *s, size_t offset, size_t bytes, enum acre_advice advice)
 {
-    static const int advices[] = {MADV_NORMAL, MADV_SEQUENTIAL, MADV_RANDOM, MADV_WILLNEED, MADV_DONTNEED};
+    static const int advices[] = {MADV_NORMAL, MADV_SEQUENTIAL, MADV_RANDOM, MADV_WILLNEED,
+                                  MADV_DONTNEED};
     uint64_t at = offset, n = bytes;
     if (advice >= sizeof advices / sizeof *advices)
         return EINVAL;

@@ -109,7 +109,7 @@ static int offline_begin(acre__file *f, enum acre_source source, const char *nam
         return ENOTSUP;
     int e = acre__source_locate(f, source, name);
     if (!e)
-        e = acre__source_open(f, source, &(acre_segment_options){0});
+        e = acre__source_open(f, source, false, &(acre_segment_options){0});
     if (!e)
         e = offline_lock(f->fd, F_WRLCK);
     return e ? e : offline_open(f, s);

@@ -21,12 +21,16 @@ int acre_segment_send(const acre_segment *s, int socket)
     uint64_t magic = PASS_MAGIC;
     pass_room room = {.bytes = {0}};
     struct iovec text = {&magic, sizeof magic};
-    struct msghdr m = {.msg_iov = &text, .msg_iovlen = 1, .msg_control = &room, .msg_controllen = CMSG_SPACE(sizeof(int))};
+    struct msghdr m = {.msg_iov = &text,
+                       .msg_iovlen = 1,
+                       .msg_control = &room,
+                       .msg_controllen = CMSG_SPACE(sizeof(int))};
     struct cmsghdr *c = CMSG_FIRSTHDR(&m);
     ssize_t n;
     if (s->fd < 0)
         return ENOTSUP;
-    *c = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    *c = (struct cmsghdr){
+        .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
     memcpy(CMSG_DATA(c), &s->fd, sizeof s->fd);
     do
         n = sendmsg(socket, &m, MSG_NOSIGNAL);
@@ -60,7 +64,8 @@ static int pass_receive(int socket, int *fd)
     uint64_t magic = 0;
     pass_room room;
     struct iovec text = {&magic, sizeof magic};
-    struct msghdr m = {.msg_iov = &text, .msg_iovlen = 1, .msg_control = &room, .msg_controllen = sizeof room};
+    struct msghdr m = {
+        .msg_iov = &text, .msg_iovlen = 1, .msg_control = &room, .msg_controllen = sizeof room};
     ssize_t n;
     do
         n = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
@@ -70,7 +75,8 @@ static int pass_receive(int socket, int *fd)
     *fd = pass_descriptor(&m);
     if (n == 0 && *fd == -1)
         return EPIPE;
-    if (n != sizeof magic || magic != PASS_MAGIC || *fd == -2 || (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+    if (n != sizeof magic || magic != PASS_MAGIC || *fd == -2 ||
+        (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
         return EBADMSG;
     return *fd < 0 ? EBADF : 0;
 }

@@ -132,7 +132,8 @@ static int xsi_check(const struct shmid_ds *d, bool any_owner)
     return d->shm_segsz < sizeof(segment_header) ? ACRE_EFORMAT : 0;
 }
 
-int acre__xsi_open(acre_segment *s, const char *name, const acre_segment_options *o, segment_header *copy)
+int acre__xsi_open(acre_segment *s, const char *name, const acre_segment_options *o,
+                   segment_header *copy)
 {
     struct shmid_ds d;
     int e = xsi_find(name, o->xsi_id, &s->xsi);
@@ -154,7 +155,8 @@ int acre__xsi_open(acre_segment *s, const char *name, const acre_segment_options
 /* A segment, or what a creator that died has left: nobody has that attached, and it is the caller's. */
 static int xsi_removable(int id, const struct shmid_ds *d)
 {
-    const uint64_t *magic = d->shm_segsz < sizeof(segment_header) ? (void *)-1 : shmat(id, NULL, SHM_RDONLY);
+    const uint64_t *magic =
+        d->shm_segsz < sizeof(segment_header) ? (void *)-1 : shmat(id, NULL, SHM_RDONLY);
     if (magic == (void *)-1)
         return d->shm_segsz < sizeof(segment_header) ? ACRE_EFORMAT : xsi_gone(errno);
     uint64_t found = acre__load(magic);

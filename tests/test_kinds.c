@@ -78,7 +78,8 @@ ACRE_TEST(kinds, xsi_is_created_opened_removed_A26_A39)
     ACRE_CHECK_EQUAL(acre_segment_open(&again, ACRE_XSI, key, NULL), ENOENT);
     ACRE_CHECK_EQUAL(acre_free_from(acre_segment_heap(s), acre_segment_root(s)), 0);
     ACRE_CHECK_EQUAL(acre_segment_create(&again, ACRE_XSI, key, &defaults), 0);
-    ACRE_CHECK(acre_segment_xsi_id(again) != acre_segment_xsi_id(s) && acre_heap_all_free(acre_segment_heap(again)));
+    ACRE_CHECK(acre_segment_xsi_id(again) != acre_segment_xsi_id(s) &&
+               acre_heap_all_free(acre_segment_heap(again)));
     ACRE_CHECK_EQUAL(acre_segment_remove(ACRE_XSI, key), 0);
     acre_segment_close(s);
     acre_segment_close(again);
@@ -127,10 +128,23 @@ ACRE_TEST(kinds, xsi_without_a_key_is_opened_by_its_id)
 
 ACRE_TEST(kinds, bad_keys_are_refused)
 {
-    static const char *const bad[] = {"", "0", "0x", "0x0", "abc", "-1", "+1", " 1", "1 ", "0x1g", "4294967296", "0x100000000", "99999999999999999999999"};
+    static const char *const bad[] = {"",
+                                      "0",
+                                      "0x",
+                                      "0x0",
+                                      "abc",
+                                      "-1",
+                                      "+1",
+                                      " 1",
+                                      "1 ",
+                                      "0x1g",
+                                      "4294967296",
+                                      "0x100000000",
+                                      "99999999999999999999999"};
     acre_segment *s;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        ACRE_CHECK(acre_segment_create(&s, ACRE_XSI, bad[i], &defaults) == ACRE_ENAME, "%s", bad[i]);
+        ACRE_CHECK(acre_segment_create(&s, ACRE_XSI, bad[i], &defaults) == ACRE_ENAME, "%s",
+                   bad[i]);
         ACRE_CHECK(acre_segment_open(&s, ACRE_XSI, bad[i], NULL) == ACRE_ENAME, "%s", bad[i]);
         ACRE_CHECK(acre_segment_remove(ACRE_XSI, bad[i]) == ACRE_ENAME, "%s", bad[i]);
     }
@@ -274,7 +288,9 @@ static acre_segment *temporary_file(char *path)
 {
     acre_segment *s;
     snprintf(path, 64, "/tmp/acre-test-flush-%d", (int)getpid());
-    ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_FILE, path, &(acre_segment_options){.size = SIZE, .capacity = BIG}), 0);
+    ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_FILE, path,
+                                         &(acre_segment_options){.size = SIZE, .capacity = BIG}),
+                     0);
     return s;
 }
 
@@ -284,7 +300,8 @@ ACRE_TEST(kinds, any_part_is_flushed_A37)
     acre_segment *s = temporary_file(path);
     ACRE_CHECK(acre_alloc(acre_segment_heap(s), SIZE / 2));
     for (int how = ACRE_FLUSH_WAIT; how <= ACRE_FLUSH_START; how++) {
-        static const size_t at[] = {0, 1, 4095, 4096, 4097, SIZE - 1, SIZE}, length[] = {0, 1, 17, 4096, 10000, SIZE};
+        static const size_t at[] = {0, 1, 4095, 4096, 4097, SIZE - 1, SIZE},
+                            length[] = {0, 1, 17, 4096, 10000, SIZE};
         for (size_t i = 0; i < 7; i++)
             for (size_t k = 0; k < 6; k++)
                 ACRE_CHECK_EQUAL(acre_segment_flush(s, at[i], length[k], (enum acre_flush)how),
@@ -294,7 +311,9 @@ ACRE_TEST(kinds, any_part_is_flushed_A37)
     ACRE_CHECK_EQUAL(acre_segment_flush(s, SIZE_MAX, 1, ACRE_FLUSH_WAIT), EINVAL);
     ACRE_CHECK_EQUAL(acre_segment_flush(s, 0, 1, (enum acre_flush)2), EINVAL);
     acre_segment_close(s);
-    ACRE_CHECK_EQUAL(acre_segment_open(&s, ACRE_FILE, path, &(acre_segment_options){.access = ACRE_ACCESS_COPY}), 0);
+    ACRE_CHECK_EQUAL(
+        acre_segment_open(&s, ACRE_FILE, path, &(acre_segment_options){.access = ACRE_ACCESS_COPY}),
+        0);
     ACRE_CHECK_EQUAL(acre_segment_flush(s, 0, SIZE, ACRE_FLUSH_WAIT), ENOTSUP);
     acre_segment_close(s);
     ACRE_CHECK_EQUAL(acre_segment_remove(ACRE_FILE, path), 0);
@@ -311,7 +330,8 @@ static void advise(acre_segment *s, bool forgets)
             if (a == ACRE_ADVICE_DONTNEED && forgets)
                 ACRE_CHECK_EQUAL(e, ENOTSUP);
             else
-                ACRE_CHECK(e == 0 || (e == ENOTSUP && a == ACRE_ADVICE_WILLNEED), "%d: %s", a, acre_strerror(e));
+                ACRE_CHECK(e == 0 || (e == ENOTSUP && a == ACRE_ADVICE_WILLNEED), "%d: %s", a,
+                           acre_strerror(e));
             ACRE_CHECK(test_filled(acre_segment_address(s, *acre_segment_root(s)), SIZE / 2, 5));
         }
     ACRE_CHECK_EQUAL(acre_segment_advise(s, 0, 1, (enum acre_advice)5), EINVAL);
@@ -334,7 +354,9 @@ ACRE_TEST(kinds, advice_loses_nothing_A37)
             ACRE_CHECK(shmctl(acre_segment_xsi_id(s), IPC_RMID, NULL) == 0);
         advise(s, sources[i] == ACRE_HEAP);
     }
-    ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_BUFFER, NULL, &(acre_segment_options){.size = SIZE, .buffer = buffer}), 0);
+    ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_BUFFER, NULL,
+                                         &(acre_segment_options){.size = SIZE, .buffer = buffer}),
+                     0);
     ACRE_CHECK_EQUAL(acre_segment_advise(s, 0, SIZE, ACRE_ADVICE_NORMAL), ENOTSUP);
     acre_segment_close(s);
 }
@@ -379,13 +401,15 @@ static void grow_by_moving(const acre_algorithm *a)
     for (size_t size = 2 * SIZE; size <= 4 * BIG; size *= 4) {
         /* What lies behind it is somebody's. */
         acre_segment *wall;
-        o.address = (char *)acre_segment_base(s) + ((acre_segment_capacity(s) + 4095) & ~(size_t)4095);
+        o.address =
+            (char *)acre_segment_base(s) + ((acre_segment_capacity(s) + 4095) & ~(size_t)4095);
         int e = acre_segment_create(&wall, ACRE_HEAP, NULL, &o);
         ACRE_CHECK(e == 0 || e == EBUSY);
         void *before = acre_segment_base(s);
         ACRE_CHECK_EQUAL(acre_segment_advise(s, 4096, 4096, ACRE_ADVICE_RANDOM), 0);
         ACRE_CHECK(acre_segment_grow(s, size) == 0, "%s", a->name);
-        ACRE_CHECK(acre_segment_base(s) != before && acre_segment_size(s) == size && acre_segment_capacity(s) == size);
+        ACRE_CHECK(acre_segment_base(s) != before && acre_segment_size(s) == size &&
+                   acre_segment_capacity(s) == size);
         expect_list(s, n);
         uint64_t more = fill_list(s, n);
         ACRE_CHECK(more > n, "%s", a->name);
@@ -478,8 +502,10 @@ ACRE_TEST(kinds, a_buffer_is_copied_into_a_larger_one_and_grown_A30)
 ACRE_TEST(kinds, a_header_is_valid_wherever_the_change_of_its_capacity_ends)
 {
     enum { CAPACITY = 72, CHECKSUM = 104, NEXT = 112 };
-    static char image[2 * SIZE] __attribute__((aligned(64))), after[2 * SIZE] __attribute__((aligned(64)));
-    acre_segment_options o = {.size = SIZE, .buffer = image}, large = {.size = 2 * SIZE, .buffer = after};
+    static char image[2 * SIZE] __attribute__((aligned(64))),
+        after[2 * SIZE] __attribute__((aligned(64)));
+    acre_segment_options o = {.size = SIZE, .buffer = image},
+                         large = {.size = 2 * SIZE, .buffer = after};
     acre_segment *s;
     ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_BUFFER, NULL, &o), 0);
     acre_segment_close(s);
@@ -515,7 +541,9 @@ static void send_descriptors(int socket, const void *text, size_t n, const int *
         m.msg_control = room;
         m.msg_controllen = CMSG_SPACE(count * sizeof(int));
         struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-        *c = (struct cmsghdr){.cmsg_len = CMSG_LEN(count * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+        *c = (struct cmsghdr){.cmsg_len = CMSG_LEN(count * sizeof(int)),
+                              .cmsg_level = SOL_SOCKET,
+                              .cmsg_type = SCM_RIGHTS};
         memcpy(CMSG_DATA(c), fds, count * sizeof(int));
     }
     ACRE_CHECK(sendmsg(socket, &m, MSG_NOSIGNAL) == (ssize_t)n);
@@ -535,9 +563,11 @@ ACRE_TEST(kinds, a_segment_is_sent_and_received)
         ACRE_CHECK_EQUAL(acre_segment_receive(&got, pair[1], NULL), 0);
         ACRE_CHECK_EQUAL(acre_segment_receive(&view, pair[1], &look), 0);
         ACRE_CHECK_EQUAL(acre_alloc_into(acre_segment_heap(got), acre_segment_root(got), 100), 0);
-        ACRE_CHECK(*acre_segment_root(s) && *acre_segment_root(view) && !acre_alloc(acre_segment_heap(view), 1));
+        ACRE_CHECK(*acre_segment_root(s) && *acre_segment_root(view) &&
+                   !acre_alloc(acre_segment_heap(view), 1));
         ACRE_CHECK_EQUAL(acre_segment_grow(got, BIG), 0);
-        ACRE_CHECK(acre_segment_size(s) == BIG && (fcntl(acre_segment_fd(got), F_GETFD) & FD_CLOEXEC));
+        ACRE_CHECK(acre_segment_size(s) == BIG &&
+                   (fcntl(acre_segment_fd(got), F_GETFD) & FD_CLOEXEC));
         acre_segment_close(view);
         acre_segment_close(got);
         acre_segment_close(s);
@@ -566,8 +596,9 @@ ACRE_TEST(kinds, descriptors_are_received_or_closed)
         const int *fds;
         size_t count;
         int error;
-    } cases[] = {{magic, NULL, 0, EBADF},          {"a letter", &fd, 1, EBADMSG},        {"a letter", NULL, 0, EBADMSG},
-                 {magic, &pipes[0], 1, ACRE_ETYPE}, {magic, &empty, 1, ACRE_EFORMAT}, {magic, many, 2, EBADMSG},
+    } cases[] = {{magic, NULL, 0, EBADF},          {"a letter", &fd, 1, EBADMSG},
+                 {"a letter", NULL, 0, EBADMSG},   {magic, &pipes[0], 1, ACRE_ETYPE},
+                 {magic, &empty, 1, ACRE_EFORMAT}, {magic, many, 2, EBADMSG},
                  {magic, many, 12, EBADMSG}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         send_descriptors(pair[0], cases[i].text, 8, cases[i].fds, cases[i].count);

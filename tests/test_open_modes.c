@@ -274,7 +274,8 @@ ACRE_TEST(open_modes, a_segment_is_created_where_it_is_asked_for)
     at_address(ACRE_ANON);
     at_address(ACRE_HEAP);
     at_address(ACRE_SHM);
-    ACRE_CHECK_EQUAL(acre_segment_remove(ACRE_SHM, "acre-test-second"), ENOENT); /* a failure leaves nothing */
+    ACRE_CHECK_EQUAL(acre_segment_remove(ACRE_SHM, "acre-test-second"),
+                     ENOENT); /* a failure leaves nothing */
 }
 
 ACRE_TEST(open_modes, a_segment_is_opened_where_it_is_asked_for_A26)
@@ -312,7 +313,8 @@ ACRE_TEST(open_modes, offsets_are_the_same_in_two_mappings_A33)
     ACRE_CHECK(acre_segment_contains(s, a) && acre_segment_contains(s, a + SIZE - 1));
     ACRE_CHECK(!acre_segment_contains(s, a + SIZE) && !acre_segment_contains(s, a - 1));
     ACRE_CHECK(!acre_segment_contains(s, b) && acre_segment_offset(s, a + SIZE) == 0);
-    ACRE_CHECK(!acre_segment_address(s, SIZE) && acre_segment_address(other, SIZE - 1) == b + SIZE - 1);
+    ACRE_CHECK(!acre_segment_address(s, SIZE) &&
+               acre_segment_address(other, SIZE - 1) == b + SIZE - 1);
     acre_segment_close(other);
     acre_segment_remove(ACRE_SHM, name);
     acre_segment_close(s);
