@@ -134,13 +134,13 @@ int acre_mapping_flush(const acre_mapping *r, size_t offset, size_t size, bool w
     return 0;
 }
 
-int acre_mapping_advise(const acre_mapping *r, enum acre_mapping_advice advice)
+int acre_mapping_advise(const acre_mapping *r, enum acre_advice advice)
 {
     static const int kernels[] = {MADV_NORMAL, MADV_SEQUENTIAL, MADV_RANDOM, MADV_WILLNEED,
                                   MADV_DONTNEED};
-    if (!r->address || (unsigned)advice > ACRE_ADVICE_DONT_NEED)
+    if (!r->address || (unsigned)advice > ACRE_ADVICE_DONTNEED)
         return EINVAL;
-    if (advice == ACRE_ADVICE_DONT_NEED && r->mode == ACRE_MAPPING_COPY_ON_WRITE)
+    if (advice == ACRE_ADVICE_DONTNEED && r->mode == ACRE_MAPPING_COPY_ON_WRITE)
         return ENOTSUP;
     uintptr_t start = region_down(r, region_start(r));
     if (madvise((void *)start, region_end(r) - start, kernels[advice]) == 0)

@@ -212,7 +212,7 @@ ACRE_TEST(region, modes_do_what_they_say_A35)
     expect_filled(&cow, 9);
     memset(cow.address, 0, cow.size);
     expect_filled(&r, 0);
-    ACRE_CHECK_EQUAL(acre_mapping_advise(&cow, ACRE_ADVICE_DONT_NEED), ENOTSUP);
+    ACRE_CHECK_EQUAL(acre_mapping_advise(&cow, ACRE_ADVICE_DONTNEED), ENOTSUP);
     ACRE_CHECK(cow.address[1] == 0 && cow.address[cow.size - 1] == 0);
     acre_mapping private = mapped(&look, (acre_mapping_options){.mode = ACRE_MAPPING_READ_PRIVATE});
     acre_mapping shared = mapped(&m, (acre_mapping_options){.mode = ACRE_MAPPING_READ});
@@ -297,12 +297,12 @@ ACRE_TEST(region, advice_is_taken_or_told_A37)
     acre_memory m = memory_of(ACRE_MEMFD, NULL, SIZE);
     acre_mapping r = mapped(&m, (acre_mapping_options){.offset = 10});
     fill(&r, 10);
-    for (int a = ACRE_ADVICE_NORMAL; a <= ACRE_ADVICE_DONT_NEED; a++) {
-        int e = acre_mapping_advise(&r, (enum acre_mapping_advice)a);
+    for (int a = ACRE_ADVICE_NORMAL; a <= ACRE_ADVICE_DONTNEED; a++) {
+        int e = acre_mapping_advise(&r, (enum acre_advice)a);
         ACRE_CHECK(e == 0 || e == ENOTSUP, "advice %d: %s", a, acre_strerror(e));
         expect_filled(&r, 10);
     }
-    ACRE_CHECK_EQUAL(acre_mapping_advise(&r, (enum acre_mapping_advice)5), EINVAL);
+    ACRE_CHECK_EQUAL(acre_mapping_advise(&r, (enum acre_advice)5), EINVAL);
     acre_mapping_unmap(&r);
     ACRE_CHECK_EQUAL(acre_mapping_advise(&r, ACRE_ADVICE_NORMAL), EINVAL);
     acre_memory_close(&m);

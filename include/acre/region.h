@@ -134,17 +134,9 @@ ACRE_API int acre_mapping_anonymous(acre_mapping *out, size_t size, void *addres
  * until they are, else only begin, which Linux does anyway.  EINVAL: not inside; EIO; ENOSPC. */
 ACRE_API int acre_mapping_flush(const acre_mapping *r, size_t offset, size_t size, bool wait);
 
-enum acre_mapping_advice {
-    ACRE_ADVICE_NORMAL,
-    ACRE_ADVICE_SEQUENTIAL,
-    ACRE_ADVICE_RANDOM,
-    ACRE_ADVICE_WILL_NEED, /* soon: read ahead */
-    ACRE_ADVICE_DONT_NEED  /* not soon: this process's pages go, the contents stay */
-};
-
 /* How the region will be used.  EINVAL: an empty mapping, no such advice; ENOTSUP: the system cannot, or the
  * contents of ACRE_MAPPING_COPY_ON_WRITE would go. */
-ACRE_API int acre_mapping_advise(const acre_mapping *r, enum acre_mapping_advice advice);
+ACRE_API int acre_mapping_advise(const acre_mapping *r, enum acre_advice advice);
 
 /* Cut `bytes` off its back, or its front, where the address moves up; whole pages that are no longer used are
  * unmapped.  All of them: the region is unmapped and empty.  EINVAL: it has fewer; ENOMEM.  On failure nothing has

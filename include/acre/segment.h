@@ -204,13 +204,6 @@ ACRE_API int acre_segment_flush(acre_segment *s, size_t offset, size_t bytes, en
 /* Tell the system how this process will use these bytes: whole pages, from any offset.  Never changes what they
  * hold.  0; EINVAL: not inside the segment; ENOTSUP: the system cannot, or it is an ACRE_BUFFER; DONTNEED also in
  * memory that would forget: ACRE_HEAP, a private copy. */
-enum acre_advice {
-    ACRE_ADVICE_NORMAL = 0,
-    ACRE_ADVICE_SEQUENTIAL, /* in order: read ahead, and soon done with */
-    ACRE_ADVICE_RANDOM,     /* here and there: do not read ahead */
-    ACRE_ADVICE_WILLNEED,   /* soon: read it now */
-    ACRE_ADVICE_DONTNEED    /* not soon: this process can do without the pages until it asks for them again */
-};
 ACRE_API int acre_segment_advise(acre_segment *s, size_t offset, size_t bytes, enum acre_advice advice);
 
 /* Pass a segment that has a descriptor on, over a connected Unix socket.  The receiver may do with it what the
