@@ -40,13 +40,26 @@ void acre__heap_hide_links_noted(const acre_heap *h, void *p)
 }
 
 /* Out of line, so that a plain heap's calls are a jump. */
-static __attribute__((noinline)) void *alloc_locked(acre_heap *h, size_t size, size_t align)
+static __attribute__((noinline)) void *alloc_locked_now(acre_heap *h, size_t size, size_t align)
 {
     if (__builtin_expect(acre__heap_enter(h) != 0, 0))
         return NULL;
     void *p = h->alloc(&h->region, size, align);
     acre__heap_leave(h);
     if (__builtin_expect(h->control->zeroed, 0) && p)
+        acre__heap_hide_links(h, p);
+    return p;
+}
+
+static __attribute__((noinline)) void *alloc_locked(acre_heap *h, size_t size, size_t align)
+{
+    if (__builtin_expect(acre__heap_enter(h) != 0, 0))
+        return NULL;
+    void *p = h->alloc(&h->region, size, align);
+    acre__heap_leave(h);
+    if (__builtin_expect(!p, 0))
+        return acre__heap_alloc_growing(h, size, align);
+    if (__builtin_expect(h->control->zeroed, 0))
         acre__heap_hide_links(h, p);
     return p;
 }
@@ -63,6 +76,15 @@ void *acre__heap_alloc(acre_region *r, size_t size)
     if (__builtin_expect(size > ACRE_SIZE_MAX, 0))
         return NULL;
     return alloc_one((acre_heap *)r, size + !size, ACRE_ALIGN_MIN);
+}
+
+void *acre__heap_alloc_now(acre_region *r, size_t size)
+{
+    acre_heap *h = (acre_heap *)r;
+    if (size > ACRE_SIZE_MAX)
+        return NULL;
+    return alloc_plain(h) ? h->alloc(r, size + !size, ACRE_ALIGN_MIN)
+                          : alloc_locked_now(h, size + !size, ACRE_ALIGN_MIN);
 }
 
 void *acre_alloc(acre_heap *h, size_t size)

@@ -22,7 +22,7 @@ static void bulk_undo(acre_heap *h, size_t n, void **out)
 
 static void *bulk_next(acre_heap *h, size_t size)
 {
-    void *p = h->algorithm->alloc(&h->region, size + !size, ACRE_ALIGN_MIN);
+    void *p = acre__heap_take(h, size + !size, ACRE_ALIGN_MIN);
     acre__heap_commit(h);
     return p;
 }

@@ -105,12 +105,12 @@ int acre__heap_validate(const void *at, size_t room, const acre_algorithm *a)
     return c->journal.count > c->journal.capacity ? ACRE_ECORRUPT : 0;
 }
 
-/* Who wants to be told of misuse cannot have the calls that return straight from the algorithm. */
+/* Who wants to be told of misuse, or may grow, cannot have the calls that return straight from the algorithm. */
 static bool heap_is_plain(const acre_heap *h)
 {
     bool any_address =
         (h->inner->flags & ACRE_ANY_ADDRESS) || h->control->checks == ACRE_CHECKS_NONE;
-    return !h->lock && !h->region.journal && !h->guarded && !h->misuse && any_address &&
+    return !h->lock && !h->region.journal && !h->guarded && !h->misuse && any_address && !h->more &&
            !acre__heap_guards(h);
 }
 

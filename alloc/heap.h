@@ -39,6 +39,7 @@ struct acre_heap {
     uint64_t purge_after; /* bytes freed that make acre_free() purge; 0: it never does */
     uint64_t freed;       /* bytes freed since the last time, in blocks of a page at least */
     int (*give_unwatched)(acre_region *r, void *p); /* give() of a heap that never does */
+    int (*more)(struct acre_heap *h, uint64_t bytes); /* more.c; NULL: the segment does not grow by itself */
 };
 
 _Static_assert(offsetof(struct acre_heap, region) == 0, "a region is its heap");
@@ -67,6 +68,26 @@ void acre__heap_attach(acre_heap *h, void *at, const acre_algorithm *a, bool rea
 /* acre_alloc() and acre_free() of a heap where there is something to do around the algorithm. */
 void *acre__heap_alloc(acre_region *r, size_t size);
 int acre__heap_free(acre_region *r, void *p);
+
+/* The first without growth. */
+void *acre__heap_alloc_now(acre_region *r, size_t size);
+
+/* Inside enter/leave, where alloc() has found no room and all that was noted may become final: let the
+ * segment grow, and try again, until there is room or it may not grow on.  align: 1 or more. */
+void *acre__heap_alloc_more(acre_heap *h, size_t size, size_t align);
+
+/* The same from outside, after another try. */
+void *acre__heap_alloc_growing(acre_heap *h, size_t size, size_t align);
+
+/* Inside enter/leave: the same, once.  False: it has not grown. */
+bool acre__heap_grow(acre_heap *h, size_t size, size_t align);
+
+/* Inside enter/leave: a block; the segment grows for it. */
+static inline void *acre__heap_take(acre_heap *h, size_t size, size_t align)
+{
+    void *p = h->alloc(&h->region, size, align);
+    return __builtin_expect(p || !h->more, 1) ? p : acre__heap_alloc_more(h, size, align);
+}
 
 /* Only an address that can be read and can be a block's reaches the algorithm. */
 static inline bool acre__heap_foreign(const acre_heap *h, const void *p)

@@ -28,7 +28,7 @@ static bool publish_in_segment(const acre_heap *h, const acre_off *slots, uint64
 
 int acre__publish_alloc(acre_heap *h, acre_off *slot, size_t size)
 {
-    void *p = h->algorithm->alloc(&h->region, size + !size, ACRE_ALIGN_MIN);
+    void *p = acre__heap_take(h, size + !size, ACRE_ALIGN_MIN);
     if (!p)
         return ENOMEM;
     if (ACRE_BUG_IS(9))

@@ -71,6 +71,15 @@ static void *resize_run(acre_heap *h, void *p, acre_resize_command *c, bool *reu
     return q;
 }
 
+/* Where no way is left and a new block is allowed, the segment grows. */
+static void *resize_run_growing(acre_heap *h, void *p, acre_resize_command *c, bool *reused)
+{
+    void *q = resize_run(h, p, c, reused);
+    while (!q && (c->flags & ACRE_NEW) && acre__heap_grow(h, c->limit, c->align))
+        q = resize_run(h, p, c, reused);
+    return q;
+}
+
 void *acre_resize(acre_heap *h, void *p, acre_resize_command *c, bool *reused)
 {
     bool same;
@@ -78,7 +87,7 @@ void *acre_resize(acre_heap *h, void *p, acre_resize_command *c, bool *reused)
         return NULL;
     if (acre__heap_enter(h) != 0)
         return NULL;
-    void *q = resize_run(h, p, c, &same);
+    void *q = resize_run_growing(h, p, c, &same);
     acre__heap_leave(h);
     if (q && reused)
         *reused = same;

@@ -60,9 +60,9 @@ static size_t shard_relieve(acre_heap *h, const shard *t)
 
 static void *shard_take_house(acre_heap *h, const shard *t, size_t size)
 {
-    void *p = acre__heap_alloc(&h->region, size);
+    void *p = acre__heap_alloc_now(&h->region, size);
     if (!p && h->lock && size <= h->reach && shard_relieve(h, t))
-        p = acre__heap_alloc(&h->region, size);
+        p = acre__heap_alloc_now(&h->region, size);
     return p;
 }
 
@@ -75,6 +75,8 @@ static __attribute__((noinline)) void *shard_take_next(acre_heap *h, shard *t, c
         p = shard_take_house(h, t, size);
     if (!p) /* in vain it has looked for room everywhere, also among its own slabs */
         p = acre__shard_refill(h, t, class);
+    if (!p)
+        p = acre__heap_alloc_growing(h, size + !size, ACRE_ALIGN_MIN);
     return p ? p : shard_borrow(h, t, c);
 }
 
@@ -87,7 +89,9 @@ static __attribute__((noinline)) void *shard_take_other(acre_heap *h, size_t siz
     if (t && size <= SHARD_MOST)
         return shard_take(&h->region, size);
     void *p = t ? acre__shelf_take(h, t, size) : NULL;
-    return p ? p : shard_take_house(h, t, size);
+    if (!p)
+        p = shard_take_house(h, t, size);
+    return p ? p : acre__heap_alloc_growing(h, size + !size, ACRE_ALIGN_MIN);
 }
 
 ACRE_INLINE shard_class *shard_class_for(const acre_region *r, shard *t, size_t size)

@@ -9,6 +9,7 @@
 #include <acre/object.h>
 #include <acre/pointer.h>
 #include <acre/queue.h>
+#include <acre/region.h>
 #include <acre/ring.h>
 #include <acre/segment.h>
 #include <acre/shared.h>

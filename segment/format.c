@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* format.c: writing and checking the segment's header (layout.h). */
 #include "segment/internal.h"
+#include "sync/atomic.h"
 
 #include <errno.h>
 #include <string.h>
@@ -41,7 +42,7 @@ static void format_uuid(uint8_t *uuid)
 int acre__format_write(segment_header *h, const acre_algorithm *a, uint64_t heap, size_t size,
                        size_t capacity)
 {
-    *h = (segment_header){
+    segment_header new = {
         .magic = SEGMENT_MAGIC,
         .format = SEGMENT_FORMAT,
         .header_size = SEGMENT_HEADER,
@@ -55,10 +56,49 @@ int acre__format_write(segment_header *h, const acre_algorithm *a, uint64_t heap
     };
     if (strlen(a->name) >= sizeof h->algorithm)
         return EINVAL;
-    strcpy(h->algorithm, a->name);
-    format_uuid(h->uuid);
-    h->checksum = format_hash(h, SEGMENT_CONSTANT);
+    strcpy(new.algorithm, a->name);
+    format_uuid(new.uuid);
+    new.checksum = format_hash(&new, SEGMENT_CONSTANT);
+    new.magic = 0;
+    *h = new;
     return 0;
+}
+
+/* 0 means that there is none. */
+uint64_t acre__format_redo_check(const segment_header *h, const segment_redo *r)
+{
+    segment_header next = *h;
+    next.capacity = r->capacity;
+    const uint64_t all[] = {format_hash(&next, SEGMENT_CONSTANT), r->capacity, r->size};
+    return format_hash(all, sizeof all) | 1;
+}
+
+/* Whoever recorded a change has died at it, wherever: it has happened. */
+static void format_redo(segment_header *h)
+{
+    if (h->redo.check && h->redo.check == acre__format_redo_check(h, &h->redo)) {
+        h->capacity = h->redo.capacity;
+        h->checksum = format_hash(h, SEGMENT_CONSTANT);
+    } else
+        h->redo = (segment_redo){0};
+}
+
+void acre__format_finish(segment_header *h)
+{
+    acre__store(&h->magic, SEGMENT_MAGIC);
+}
+
+/* Of the stores any first ones may have been done: the header has the old capacity with its checksum, or the new
+ * one with its checksum in one of the two places.  The first store ends what a dead one has begun. */
+void acre__format_capacity(segment_header *h, uint64_t capacity)
+{
+    segment_header next = *h;
+    next.capacity = capacity;
+    acre__store(&h->checksum, format_hash(h, SEGMENT_CONSTANT));
+    acre__store(&h->next_checksum, format_hash(&next, SEGMENT_CONSTANT));
+    acre__store(&h->capacity, capacity);
+    acre__store(&h->checksum, format_hash(&next, SEGMENT_CONSTANT));
+    acre__store(&h->next_checksum, (uint64_t)0);
 }
 
 static int format_check_identity(const segment_header *h)
@@ -67,7 +107,8 @@ static int format_check_identity(const segment_header *h)
         return ACRE_EFORMAT;
     if (h->format != SEGMENT_FORMAT || h->header_size != SEGMENT_HEADER)
         return ACRE_EVERSION;
-    if (h->checksum != format_hash(h, SEGMENT_CONSTANT))
+    uint64_t sum = format_hash(h, SEGMENT_CONSTANT);
+    if (h->checksum != sum && (!h->next_checksum || h->next_checksum != sum))
         return ACRE_ECORRUPT;
     return h->layout_hash == format_layout_hash() ? 0 : ACRE_ELAYOUT;
 }
@@ -101,8 +142,9 @@ static int format_check_sizes(const segment_header *h)
     return h->state == SEGMENT_READY ? 0 : ACRE_ECORRUPT;
 }
 
-int acre__format_check(const segment_header *copy, bool read_only, const acre_algorithm **a)
+int acre__format_check(segment_header *copy, bool read_only, const acre_algorithm **a)
 {
+    format_redo(copy);
     int e = format_check_identity(copy);
     if (!e)
         e = format_check_features(copy, read_only);

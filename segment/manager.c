@@ -24,7 +24,7 @@ size_t acre_segment_size(const acre_segment *s)
 
 size_t acre_segment_capacity(const acre_segment *s)
 {
-    return s->capacity;
+    return s->room > s->capacity ? s->room : s->capacity;
 }
 
 int acre_segment_fd(const acre_segment *s)
@@ -64,6 +64,8 @@ void *acre_segment_address(const acre_segment *s, acre_off offset)
 
 static uint64_t manager_page_round(const acre_segment *s, uint64_t n)
 {
+    if (s->source == ACRE_BUFFER)
+        return n;
     return (n + s->page - 1) & ~(uint64_t)(s->page - 1);
 }
 
@@ -72,9 +74,16 @@ static uint64_t manager_region_of(const acre_segment *s, uint64_t size)
     return size - (uint64_t)(s->heap.region.base - s->base);
 }
 
+/* Other memory is zero where nobody was yet; a buffer holds anything. */
+static void manager_clear(acre_segment *s, uint64_t size)
+{
+    char *end = s->heap.region.base + s->heap.control->region_size;
+    memset(end, 0, (size_t)(s->base + size - end));
+}
+
 /* Under the lock.  Killed after the reservation: the file is longer than the header says, which
  * the next growth uses.  Killed after any store: the journal undoes them all. */
-static int manager_grow(acre_segment *s, uint64_t size)
+int acre__manager_grow(acre_segment *s, uint64_t size)
 {
     segment_header *h = segment_header_of(s);
     if (size <= h->size)
@@ -82,26 +91,42 @@ static int manager_grow(acre_segment *s, uint64_t size)
     int e = s->fd >= 0 ? acre__file_reserve(s->fd, size) : 0;
     if (e)
         return e;
+    if (s->source == ACRE_BUFFER && s->heap.control->zeroed)
+        manager_clear(s, size);
     if (ACRE_BUG_IS(15))
         h->size = size;
     acre_set64(&s->heap.region, &h->size, size);
     return acre__heap_extend(&s->heap, manager_region_of(s, size));
 }
 
+/* Where nobody else is, the capacity can still be changed. */
+static int manager_make_room(acre_segment *s, size_t size)
+{
+    if (s->source != ACRE_HEAP && s->source != ACRE_BUFFER)
+        return size > s->capacity ? E2BIG : size > s->window ? ENOMEM : 0;
+    if (size > ACRE_SIZE_MAX)
+        return E2BIG;
+    bool enough = size <= s->capacity && size <= s->window;
+    return enough ? 0 : acre__move_capacity(s, manager_page_round(s, size));
+}
+
 int acre_segment_grow(acre_segment *s, size_t size)
 {
-    if (s->source == ACRE_BUFFER || !s->heap.algorithm->grow)
+    if (!s->heap.algorithm->grow || s->source == ACRE_XSI || s->access == ACRE_ACCESS_COPY)
         return ENOTSUP;
-    if (size > s->capacity)
-        return E2BIG;
+    if (s->read_only)
+        return EROFS;
+    int e = manager_make_room(s, size);
+    if (e)
+        return e;
     uint64_t rounded = manager_page_round(s, size);
     rounded = rounded < s->capacity ? rounded : s->capacity;
     if (rounded > s->window)
         return ENOMEM;
-    int e = acre__heap_enter(&s->heap);
+    e = acre__heap_enter(&s->heap);
     if (e)
         return e;
-    e = manager_grow(s, rounded);
+    e = acre__manager_grow(s, rounded);
     acre__heap_leave(&s->heap);
     return e;
 }
@@ -135,7 +160,7 @@ static int manager_shrink(acre_segment *s, uint64_t size)
 
 int acre_segment_shrink(acre_segment *s, size_t size)
 {
-    if (s->source == ACRE_BUFFER)
+    if (s->source == ACRE_BUFFER || s->source == ACRE_XSI || s->access == ACRE_ACCESS_COPY)
         return ENOTSUP;
     int e = acre__heap_enter(&s->heap);
     if (e)
@@ -157,6 +182,8 @@ void acre_segment_info_get(const acre_segment *s, acre_segment_info *info)
         .capacity = s->capacity,
         .region = (uint64_t)(s->heap.region.base - s->base),
         .heap = acre_heap_options_of(&s->heap),
+        .grow_step = acre__peek(&h->grow_step),
+        .grow_limit = acre__grow_limit(s),
     };
     strcpy(info->algorithm, s->heap.algorithm->name);
     memcpy(info->uuid, h->uuid, sizeof info->uuid);

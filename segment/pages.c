@@ -20,6 +20,7 @@
 #endif
 
 enum {
+    PAGES_SMALL = 4 << 10,
     PAGES_BATCH = 16 << 20
 }; /* bytes; a signal is answered and others get their turn in between */
 
@@ -63,12 +64,18 @@ void acre__pages_advise(const acre_segment *s)
 
 /* ---- populating ---- */
 
-/* What was purged is reserved again.  The file's length stays; a file system that cannot goes without. */
+/* What was purged is reserved again.  The file's length stays; a file system that cannot goes without.  A signal
+ * undoes what tmpfs has done in one call, so halves are tried next. */
 static int pages_reserve(int fd, off_t at, off_t n)
 {
-    while (fallocate(fd, FALLOC_FL_KEEP_SIZE, at, n) != 0)
+    while (fallocate(fd, FALLOC_FL_KEEP_SIZE, at, n) != 0) {
         if (errno != EINTR)
             return errno == EOPNOTSUPP ? 0 : errno;
+        if (n <= PAGES_SMALL)
+            continue;
+        int e = pages_reserve(fd, at, n / 2);
+        return e ? e : pages_reserve(fd, at + n / 2, n - n / 2);
+    }
     return 0;
 }
 
@@ -95,27 +102,39 @@ static int pages_populate(char *at, size_t n)
 
 static int pages_batch(const acre_segment *s, uint64_t at, uint64_t n)
 {
-    int e = s->fd >= 0 ? pages_reserve(s->fd, (off_t)at, (off_t)n) : 0;
+    int e = s->fd >= 0 && s->access == ACRE_ACCESS_WRITE ? pages_reserve(s->fd, (off_t)at, (off_t)n) : 0;
     return e ? e : pages_populate(s->base + at, n);
+}
+
+int acre__pages_populate(const acre_segment *s, uint64_t at, uint64_t bytes)
+{
+    int e = 0;
+    for (uint64_t n, end = at + bytes; !e && at < end; at += n) {
+        n = end - at < PAGES_BATCH ? end - at : PAGES_BATCH;
+        e = pages_batch(s, at, n);
+    }
+    return e;
+}
+
+int acre__pages_range(const acre_segment *s, uint64_t *offset, uint64_t *bytes)
+{
+    uint64_t size = acre_segment_size(s), before = *offset & (s->page - 1);
+    if (size > s->window)
+        return ENOMEM;
+    if (*offset > size || *bytes > size - *offset)
+        return EINVAL;
+    *bytes = *bytes ? pages_round(*bytes + before, s->page) : 0;
+    *offset -= before;
+    return 0;
 }
 
 int acre_segment_populate(acre_segment *s, size_t offset, size_t bytes)
 {
-    uint64_t size = acre_segment_size(s);
+    uint64_t at = offset, n = bytes;
     if (s->read_only)
         return EROFS;
     if (s->source == ACRE_BUFFER)
         return ENOTSUP;
-    if (size > s->window)
-        return ENOMEM;
-    if (offset > size || bytes > size - offset)
-        return EINVAL;
-    uint64_t at = offset & ~(uint64_t)(s->page - 1), end = offset + bytes;
-    int e = 0;
-    for (uint64_t n; !e && at < end; at += n) {
-        n = pages_round(end - at, s->page);
-        n = n < PAGES_BATCH ? n : PAGES_BATCH;
-        e = pages_batch(s, at, n);
-    }
-    return e;
+    int e = acre__pages_range(s, &at, &n);
+    return e ? e : acre__pages_populate(s, at, n);
 }

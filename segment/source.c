@@ -52,21 +52,43 @@ static int source_adopt(acre__file *f, int fd, bool any_owner)
     return f->fd < 0 ? errno : acre__file_check(f->fd, any_owner);
 }
 
-int acre__source_open(acre__file *f, enum acre_source source, const acre_segment_options *o)
+int acre__source_open(acre__file *f, enum acre_source source, bool read_only, const acre_segment_options *o)
 {
     return source == ACRE_MEMFD ? source_adopt(f, o->fd, o->any_owner)
-                                : acre__file_open(f, o->read_only, o->any_owner);
+                                : acre__file_open(f, read_only, o->any_owner);
 }
 
 /* ---- memory ---- */
 
-static void *source_mmap(const acre_segment *s, size_t n)
+static bool source_private(const acre_segment *s)
+{
+    return s->source == ACRE_HEAP || (s->access >= ACRE_ACCESS_COPY && !ACRE_BUG_IS(124));
+}
+
+static void *source_mmap_flags(const acre_segment *s, void *place, size_t n, int flags)
 {
     int protection = s->read_only ? PROT_READ : PROT_READ | PROT_WRITE;
-    int flags = MAP_NORESERVE | (s->source == ACRE_HEAP ? MAP_PRIVATE : MAP_SHARED) |
-                (s->fd < 0 ? MAP_ANONYMOUS : 0);
+    flags |= MAP_NORESERVE | (source_private(s) ? MAP_PRIVATE : MAP_SHARED) | (s->fd < 0 ? MAP_ANONYMOUS : 0);
+    return mmap(place, n, protection, flags, s->fd, 0);
+}
+
+/* A kernel that does not know MAP_FIXED_NOREPLACE takes the address for a hint. */
+static void *source_mmap_at(const acre_segment *s, size_t n)
+{
+    void *p = source_mmap_flags(s, s->address, n, MAP_FIXED_NOREPLACE);
+    if (p == MAP_FAILED || p == s->address)
+        return p;
+    munmap(p, n);
+    errno = EEXIST;
+    return MAP_FAILED;
+}
+
+static void *source_mmap(const acre_segment *s, size_t n)
+{
+    if (s->address)
+        return source_mmap_at(s, n);
     void *place = acre__pages_place(n);
-    void *p = mmap(place, n, protection, flags | (place ? MAP_FIXED : 0), s->fd, 0);
+    void *p = source_mmap_flags(s, place, n, place ? MAP_FIXED : 0);
     if (p == MAP_FAILED && place) {
         int e = errno;
         munmap(place, n);
@@ -85,7 +107,7 @@ int acre__source_map(acre_segment *s, size_t size, size_t capacity)
         window = half > size ? half : size;
     }
     if (base == MAP_FAILED)
-        return errno;
+        return s->address && errno == EEXIST ? EBUSY : errno;
     s->base = base;
     s->window = window;
     s->page = acre__pages_of(s->fd);

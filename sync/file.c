@@ -35,14 +35,19 @@ static int file_open_dir(acre__file *f, const char *path)
     return f->dir < 0 ? errno : 0;
 }
 
-int acre__file_locate_shm(acre__file *f, const char *name)
+int acre__file_locate_prefixed(acre__file *f, const char *prefix, const char *name)
 {
     *f = ACRE__NO_FILE;
     int e = name ? file_check_name(name) : ACRE_ENAME;
     if (e)
         return e;
-    snprintf(f->name, sizeof f->name, ACRE__SHM_PREFIX "%s", name);
+    snprintf(f->name, sizeof f->name, "%s%s", prefix, name);
     return file_open_dir(f, ACRE__SHM_DIR);
+}
+
+int acre__file_locate_shm(acre__file *f, const char *name)
+{
+    return acre__file_locate_prefixed(f, ACRE__SHM_PREFIX, name);
 }
 
 int acre__file_locate(acre__file *f, const char *path)
@@ -117,14 +122,38 @@ int acre__file_lengthen(int fd, size_t size)
     return e;
 }
 
+enum { FILE_PIECE = 64 << 20, FILE_PIECE_MIN = 4 << 10 }; /* bytes */
+
+/* A signal undoes what an older tmpfs has done in one call: where signals come faster than memory is cleared, only smaller
+ * pieces get on. */
+static int file_reserve_pieces(int fd, size_t size)
+{
+    size_t piece = FILE_PIECE;
+    for (size_t at = 0, n; at < size;) {
+        n = size - at < piece ? size - at : piece;
+        int e = posix_fallocate(fd, (off_t)at, (off_t)n);
+        if (e && e != EINTR)
+            return e;
+        if (!e)
+            at += n;
+        if (e ? piece > FILE_PIECE_MIN : piece < FILE_PIECE)
+            piece = e ? piece / 2 : piece * 2;
+    }
+    return 0;
+}
+
+/* Killed between pieces: the file is longer, or has more memory, than anybody says, which is harmless. */
 int acre__file_reserve(int fd, size_t size)
 {
+    struct stat st;
     int e = acre__file_within_limit(size);
     if (e)
         return e;
-    do
-        e = posix_fallocate(fd, 0, (off_t)size);
-    while (e == EINTR);
+    if (fstat(fd, &st) != 0)
+        return errno;
+    e = file_reserve_pieces(fd, size);
+    while (e && (size_t)st.st_size < size && ftruncate(fd, st.st_size) != 0 && errno == EINTR)
+        ;
     return e;
 }
 

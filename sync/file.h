@@ -37,13 +37,15 @@ typedef struct acre__file {
  * ENOENT, …  Close in any case. */
 int acre__file_locate(acre__file *f, const char *path);
 int acre__file_locate_shm(acre__file *f, const char *name);
+/* Shared memory that is no segment, object or queue: another prefix than theirs. */
+int acre__file_locate_prefixed(acre__file *f, const char *prefix, const char *name);
 
 /* An unnamed empty file with exactly these permission bits (0: 0600).  EEXIST: the name is taken
  * already (publishing decides; this spares the work). */
 int acre__file_create(acre__file *f, mode_t mode);
 /* The bits alone, whatever the umask, for descriptors that came from elsewhere. */
 int acre__file_mode(int fd, mode_t mode);
-/* Real memory for bytes [0, size), never a SIGBUS later.  ENOSPC, EFBIG. */
+/* Real memory for bytes [0, size), size > 0, never a SIGBUS later.  ENOSPC, EFBIG: its size is what it was. */
 int acre__file_reserve(int fd, size_t size);
 /* As long, and what is new is a hole: nothing is reserved.  EFBIG. */
 int acre__file_lengthen(int fd, size_t size);

@@ -117,12 +117,13 @@ static int expected_error(size_t byte)
     return 0;
 }
 
-/* What may differ: reserved words, the boot (then a held lock is freed), the application's root. */
+/* What may differ: reserved words, the checksum of a capacity to come, the boot (then a held
+ * lock is freed), the application's root. */
 static bool may_change(size_t byte)
 {
     bool size_or_state = byte >= offsetof(segment_header, size) &&
                          byte < offsetof(segment_header, reserved2);
-    return byte >= offsetof(segment_header, reserved1) && !size_or_state;
+    return byte >= offsetof(segment_header, next_checksum) && !size_or_state;
 }
 
 ACRE_TEST(format, every_flipped_bit_of_the_header_is_refused_or_harmless)

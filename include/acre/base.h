@@ -71,6 +71,15 @@ ACRE_API const char *acre_strerror(int error);
 /* "0.1.0": the version of the library that is linked, not of the header compiled against. */
 ACRE_API const char *acre_version(void);
 
+/* How memory that a file backs will be used. */
+enum acre_advice {
+    ACRE_ADVICE_NORMAL = 0,
+    ACRE_ADVICE_SEQUENTIAL, /* in order: read ahead, and soon done with */
+    ACRE_ADVICE_RANDOM,     /* here and there: do not read ahead */
+    ACRE_ADVICE_WILLNEED,   /* soon: read it now */
+    ACRE_ADVICE_DONTNEED    /* not soon: this process can do without the pages until it asks for them again */
+};
+
 #ifdef __cplusplus
 }
 #endif
