@@ -9,8 +9,9 @@
  *   +--------+------------+----------------------------------------------+ - - - - - - +
  *
  * A segment is created whole and then appears under its name: nobody ever sees a half-made one,
- * and a creator that dies leaves nothing behind (but for ACRE_XSI: see acre_segment_remove()).  Every process maps `capacity` bytes of address
- * space, so that growing needs nothing of the others: new offsets just work.
+ * and a creator that dies leaves nothing behind (but for ACRE_XSI: see acre_segment_remove()).  Every
+ * process maps `capacity` bytes of address space, so that growing needs nothing of the others: new
+ * offsets just work.
  *
  * Each process may map the segment at another address: store acre_off in it, or the pointers of
  * acre/pointer.h, never plain ones.  An acre_segment is this process's handle.  Functions on one
