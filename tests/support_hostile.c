@@ -69,6 +69,23 @@ static int hostile_look(hostile_user *u)
     return acre_heap_check(u->heap, &damage);
 }
 
+/* Objects, found as the index has them and by their names. */
+static void hostile_look_objects(hostile_user *u)
+{
+    acre_cursor c = {0};
+    acre_object o;
+    void *p;
+    for (int i = 0; i < 64 && acre_object_next(u->segment, &c, &o) == 0; i++) {
+        acre_object info;
+        acre_object_info(u->segment, o.address, &info);
+        acre_find_n(u->segment, NULL, o.name, o.name_length, &p, NULL);
+    }
+    acre_object_end(&c);
+    acre_find(u->segment, NULL, "queue", &p, NULL);
+    acre_find_unique(u->segment, ACRE_TYPE(double), &p, NULL);
+    u->seen += acre_named_count(u->segment) + acre_unique_count(u->segment);
+}
+
 /* Of what is a block, and of what may be none. */
 static size_t hostile_ask(hostile_user *u)
 {
@@ -178,8 +195,10 @@ void hostile_meet(const hostile_place *p, const unsigned char *image, size_t siz
     u.heap = acre_segment_heap(u.segment);
     seen->checked = hostile_look(&u);
     read_only |= (acre_heap_algorithm(u.heap)->flags & ACRE_REFERENCE) != 0; /* not a usable heap */
-    if (!seen->checked)
+    if (!seen->checked) {
+        hostile_look_objects(&u);
         hostile_ask(&u);
+    }
     if (!seen->checked && !read_only) {
         hostile_use(&u);
         seen->left = hostile_look(&u);

@@ -5,6 +5,7 @@
 #define ACRE_TESTS_SUPPORT_HOSTILE_H
 
 #include <acre.h>
+#include <acre/object.h>
 
 enum { HOSTILE_ROOM = 32 << 10, HOSTILE_KINDS = 8 };
 
@@ -22,7 +23,7 @@ size_t hostile_mutate(unsigned char *image, size_t size, size_t room, uint64_t s
 /* Make the header's checksum right. */
 void hostile_sign(unsigned char *image);
 
-/* No thread holds the heap's lock: for one that lives, or is said to, waiting would be right. */
+/* No thread holds the locks of heap and objects: for one that lives, or is said to, waiting would be right. */
 void hostile_unlock(unsigned char *image, size_t size);
 
 /* HOSTILE_ROOM bytes between pages without access, of which the last `size` are to be used: *begin. */

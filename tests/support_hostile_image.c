@@ -57,6 +57,16 @@ static void hostile_fill(acre_heap *h, size_t size)
         acre_free(h, p[i]);
 }
 
+/* A few, with gaps in the index; a small heap may have no room for all. */
+static void hostile_name(acre_segment *s)
+{
+    static const char *const names[] = {"a", "queue", "a longer name than the others", "b", "c", "d"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        acre_construct(s, ACRE_TYPE(uint64_t), names[i], i + 1, NULL, NULL);
+    acre_construct_unique(s, ACRE_TYPE(double), 3, NULL, NULL);
+    acre_destroy(s, NULL, "b");
+}
+
 size_t hostile_make(unsigned char *image, const acre_algorithm *a, unsigned kind)
 {
     static _Alignas(4096) unsigned char memory[HOSTILE_ROOM];
@@ -65,7 +75,7 @@ size_t hostile_make(unsigned char *image, const acre_algorithm *a, unsigned kind
         .size = k->size,
         .algorithm = a,
         .buffer = memory,
-        .index = kind % 3 ? ACRE_INDEX_HASH : ACRE_INDEX_NONE,
+        .index = (uint32_t)(kind + ACRE_INDEX_NONE) % 4, /* kind 0: no names; then each index in turn */
         .heap = {.lock = k->lock, .journal = k->journal, .checks = k->checks},
     };
     acre_segment *s;
@@ -74,6 +84,7 @@ size_t hostile_make(unsigned char *image, const acre_algorithm *a, unsigned kind
     memset(memory, 0, sizeof memory);
     if (acre_segment_create(&s, ACRE_BUFFER, NULL, &o) != 0)
         return 0;
+    hostile_name(s);
     hostile_fill(acre_segment_heap(s), k->size);
     acre_segment_close(s);
     memcpy(image, memory, k->size);
@@ -110,6 +121,8 @@ void hostile_unlock(unsigned char *image, size_t size)
     memcpy(&word, image + control, sizeof word);
     word &= ~(uint32_t)FUTEX_TID_MASK;
     memcpy(image + control, &word, sizeof word);
+    if (control > SEGMENT_HEADER) /* the objects' */
+        memset(image + SEGMENT_HEADER, 0, sizeof(uint32_t));
 }
 
 typedef struct hostile_change {
