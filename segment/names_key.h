@@ -158,7 +158,7 @@ static inline bool key_of(const acre_segment *s, acre_off at, names_key *k)
 /* Where a cursor stands. */
 static inline names_key key_at(const acre_cursor *c)
 {
-    return (names_key){c->text, c->length, 0, NAMES_SHAPE(c->kind, c->length, 0)};
+    return (names_key){c->text ? c->text : "", c->length, 0, NAMES_SHAPE(c->kind, c->length, 0)};
 }
 
 #endif
