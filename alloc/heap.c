@@ -227,15 +227,23 @@ void acre__heap_measure(acre_heap *h)
     h->region.size = acre__heap_bytes(h);
 }
 
+static bool heap_kept(const acre_heap *h, uint64_t at, uint64_t bytes)
+{
+    for (int i = 0; i < 3; i++)
+        if (at < h->kept[i][1] && at + bytes > h->kept[i][0])
+            return true;
+    return false;
+}
+
 /* A journal that is not from this library must not make its reader store outside the segment, nor
- * into the lock or the journal itself.  The quarantine stands at the region's start. */
+ * into a lock or the journal itself.  The quarantine stands at the region's start. */
 static bool heap_undoable(const acre_heap *h, uint64_t at, uint64_t bytes, uint64_t align)
 {
     uint64_t control = (uint64_t)((char *)h->control - h->segment);
     uint64_t region =
         (uint64_t)(h->region.base - h->segment) - (h->quarantine ? sizeof *h->quarantine : 0);
     uint64_t size = *h->size < h->window ? *h->size : h->window;
-    if (size < bytes || at > size - bytes || at % align)
+    if (size < bytes || at > size - bytes || at % align || heap_kept(h, at, bytes))
         return false;
     return at + bytes <= control || at >= region || ACRE_BUG_IS(7) ||
            (at == control + offsetof(acre__heap_control, region_size) && bytes == align);

@@ -39,6 +39,7 @@ struct acre_heap {
     uint64_t purge_after; /* bytes freed that make acre_free() purge; 0: it never does */
     uint64_t freed;       /* bytes freed since the last time, in blocks of a page at least */
     int (*give_unwatched)(acre_region *r, void *p); /* give() of a heap that never does */
+    uint32_t kept[3][2]; /* bytes of the segment, from and to: locks, which no journal restores */
     int (*more)(struct acre_heap *h, uint64_t bytes); /* more.c; NULL: the segment does not grow by itself */
 };
 

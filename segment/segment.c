@@ -57,6 +57,17 @@ static int segment_give_back(const acre_segment *s)
     return s->source == ACRE_HEAP ? MADV_DONTNEED : MADV_REMOVE;
 }
 
+/* The cells of the directory: who waits for one must not find it changed by an undone call. */
+static void segment_keep_locks(acre_segment *s)
+{
+    static const uint32_t at[] = {offsetof(segment_directory, names.lock), offsetof(segment_directory, tx.cell),
+                                  offsetof(segment_directory, hold.cell)};
+    for (int i = 0; i < 3; i++) {
+        s->heap.kept[i][0] = SEGMENT_HEADER + at[i];
+        s->heap.kept[i][1] = SEGMENT_HEADER + at[i] + (uint32_t)sizeof(acre_cell);
+    }
+}
+
 void acre__segment_attach(acre_segment *s, const acre_algorithm *a, uint64_t heap, uint64_t capacity)
 {
     segment_header *h = segment_header_of(s);
@@ -69,5 +80,7 @@ void acre__segment_attach(acre_segment *s, const acre_algorithm *a, uint64_t hea
     s->heap.fd = s->access == ACRE_ACCESS_COPY ? -1 : s->fd;
     s->heap.page = s->page;
     s->heap.more = acre__grow_hook_of(s);
+    if (heap > SEGMENT_HEADER)
+        segment_keep_locks(s);
     acre__heap_attach(&s->heap, s->base + heap, a, s->read_only);
 }
