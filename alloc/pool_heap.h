@@ -179,7 +179,7 @@ ACRE_INLINE uint8_t *pool_map(const acre_region *r, uint64_t frame)
         return &p->flat_map[frame];
     uint64_t behind = frame - p->flat;
     uint64_t origin = behind < POOL_FRAMES - POOL_FLAT ? p->map[pool_chunk_of(behind)] : 0;
-    return origin ? (uint8_t *)r->base + (origin + behind - 1) : NULL;
+    return origin ? (uint8_t *)((uintptr_t)r->base + (origin + behind - 1)) : NULL; /* a damaged one wraps */
 }
 
 /* The list that a block with this many free nodes belongs to; POOL_NONE: to none. */

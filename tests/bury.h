@@ -5,7 +5,14 @@
 #define ACRE_TESTS_BURY_H
 
 #include "alloc/layout.h"
+#include "segment/layout.h"
 #include "sync/kinds.h"
+
+/* Where the header says that the heap's control is. */
+static inline acre__heap_control *bury_control(const void *segment)
+{
+    return (acre__heap_control *)((uintptr_t)segment + ((const segment_header *)segment)->heap);
+}
 
 static inline void bury_word(uint32_t *word)
 {

@@ -228,7 +228,7 @@ ACRE_TEST(snapshot, objects_are_found_in_it)
 {
     copy_house h = copy_make("rbtree_best_fit", 64 << 10);
     acre_segment *was = h.s;
-    char name[16];
+    char name[24];
     for (uint32_t index = ACRE_INDEX_HASH; index < ACRE_INDEX_NONE; index++) {
         acre_segment_options o = {.size = 256 << 10, .index = index};
         ACRE_CHECK_EQUAL(acre_segment_create(&h.s, ACRE_MEMFD, NULL, &o), 0);

@@ -22,7 +22,6 @@
 enum {
     STEP_SIZE = 16 << 10,
     STEP_CAPACITY = 24 << 10,
-    STEP_HEADER = 256,
     STEP_SLOTS = 24,
     STEP_BATCH = 4
 };
@@ -262,16 +261,11 @@ static void step_close(step_run *r)
     close(r->fd);
 }
 
-static acre__heap_control *step_control(void *segment)
-{
-    return (acre__heap_control *)((char *)segment + STEP_HEADER);
-}
-
 static acre_segment *step_survivor(step_run *r)
 {
     acre_segment *s;
     acre_segment_options o = {.fd = r->fd};
-    bury(r->image + STEP_HEADER, r->image + acre_segment_size(r->t.s));
+    bury((char *)bury_control(r->image), r->image + acre_segment_size(r->t.s));
     int e = acre_segment_open(&s, ACRE_MEMFD, NULL, &o);
     ACRE_CHECK(e == 0, "%s", acre_strerror(e));
     return s;
@@ -389,7 +383,7 @@ static bool step_fills(const step_operation *o)
 /* As one leaves it who filled the slots and died just before the end. */
 static void step_leave_batch(step_heap *t, acre_off *slot, size_t size)
 {
-    acre_journal *j = &step_control(acre_segment_base(t->s))->journal;
+    acre_journal *j = &bury_control(acre_segment_base(t->s))->journal;
     size_t n = step_run_of_slots(t, slot);
     step_alloc_many_into(t, slot, size);
     j->entry[0].old = n;
@@ -444,7 +438,7 @@ static void killed_at_every_instruction(const acre_algorithm *a)
  * noted is still in the journal.  Returns how many words that is. */
 static uint64_t step_free_without_commit(step_run *r, acre_off *slot)
 {
-    acre__heap_control *c = step_control(acre_segment_base(r->t.s));
+    acre__heap_control *c = bury_control(acre_segment_base(r->t.s));
     uint64_t n = 0;
     memset(c->journal.entry, 0xff, c->journal.capacity * sizeof *c->journal.entry);
     ACRE_CHECK_EQUAL(acre_free_from(r->t.h, slot), 0);
@@ -458,7 +452,7 @@ static bool step_notices(step_run *r, uint64_t notes, uint64_t missing)
 {
     step_picture found = {0};
     memcpy(r->image, acre_segment_base(r->t.s), acre_segment_size(r->t.s));
-    acre_journal *j = &step_control(r->image)->journal;
+    acre_journal *j = &bury_control(r->image)->journal;
     j->count = notes;
     if (missing < notes) {
         memmove(&j->entry[missing], &j->entry[missing + 1],

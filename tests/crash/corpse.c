@@ -10,8 +10,6 @@
 /* White box: the control is where the format puts it. */
 #include "tests/bury.h"
 
-enum { CORPSE_HEADER = 256 };
-
 corpse corpse_new(size_t size)
 {
     corpse k = {.fd = memfd_create("corpse", MFD_CLOEXEC), .size = size};
@@ -29,27 +27,22 @@ void corpse_free(corpse *k)
     close(k->fd);
 }
 
-static acre__heap_control *corpse_control(const char *segment)
-{
-    return (acre__heap_control *)(uintptr_t)(segment + CORPSE_HEADER);
-}
-
 int corpse_open(corpse *k, const char *image, acre_segment **s)
 {
     acre_segment_options o = {.fd = k->fd};
     memcpy(k->bytes, image, k->size);
-    bury(k->bytes + CORPSE_HEADER, k->bytes + k->size);
+    bury((char *)bury_control(k->bytes), k->bytes + k->size);
     return acre_segment_open(s, ACRE_MEMFD, NULL, &o);
 }
 
 void corpse_choose_lock(char *image, uint32_t kind)
 {
-    corpse_control(image)->lock_kind = kind;
+    bury_control(image)->lock_kind = kind;
 }
 
 static uint32_t corpse_word(const char *segment)
 {
-    return __atomic_load_n(&corpse_control(segment)->lock.word, __ATOMIC_SEQ_CST);
+    return __atomic_load_n(&bury_control(segment)->lock.word, __ATOMIC_SEQ_CST);
 }
 
 uint32_t corpse_owner(const char *segment)
@@ -69,5 +62,5 @@ bool corpse_awaited(const char *segment)
 
 bool corpse_unfinished(const char *image)
 {
-    return corpse_control(image)->journal.count != 0;
+    return bury_control(image)->journal.count != 0;
 }
