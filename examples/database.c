@@ -140,6 +140,8 @@ int main(void)
     printf("%d tellers killed, %llu moves written down, %s\n", kills,
            b ? (unsigned long long)b->moves : 0,
            right ? "every account right" : "the books are WRONG");
+    if (b)
+        acre_segment_close(s);
     acre_segment_remove(ACRE_FILE, path);
     return !right;
 }
