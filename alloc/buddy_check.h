@@ -126,7 +126,7 @@ static const char *bud_check_free(const acre_region *r, bud_found *f, uint32_t u
     f->free_units += units;
     if (u & (units - 1))
         return "B2";
-    if (!bud_all_zero(bud_map(r, u) + 1, units - 1))
+    if (*bud_map(r, u) != (BUD_FREE | order) || !bud_all_zero(bud_map(r, u) + 1, units - 1))
         return "B3";
     return order < BUD_ORDERS - 1 && bud_free_at(r, buddy) == units ? "B4" : NULL;
 }
