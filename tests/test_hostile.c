@@ -288,7 +288,7 @@ static void images_of_strangers_are_survived(const acre_algorithm *a)
     test_skip_flags(a, ACRE_REFERENCE);
     for (unsigned kind = 0; kind < HOSTILE_KINDS; kind++) {
         hostile *h = hostile_begin(a->name, kind);
-        for (size_t n = 0; n < acre_test_rounds(1500); n++) {
+        for (size_t n = 0; n < acre_test_rounds(300); n++) {
             hostile_seen seen;
             memcpy(changed, h->image, sizeof changed);
             size_t size = hostile_mutate(changed, h->size, HOSTILE_ROOM, acre_test_random(&seed));
