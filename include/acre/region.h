@@ -89,7 +89,7 @@ typedef struct acre_memory_guard {
 } acre_memory_guard;
 ACRE_API void acre_memory_guard_end(acre_memory_guard *guard);
 #define ACRE_MEMORY_REMOVED(guard, source, name)                                                   \
-    acre_memory_guard guard __attribute__((cleanup(acre_memory_guard_end))) = {source, name}
+    acre_memory_guard guard __attribute__((cleanup(acre_memory_guard_end), unused)) = {source, name}
 
 /* ---- mapped regions ---- */
 
