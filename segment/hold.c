@@ -116,7 +116,7 @@ static const uint32_t hold_never;
 int acre_hold_join(acre_hold *h, acre_segment *s)
 {
     bool already = false;
-    hold_member *m;
+    hold_member *m = NULL;
     int e = acre__tx_lock(s, &acre__for_ever);
     if (e)
         return e;
