@@ -46,7 +46,7 @@ NAMES_LOOKS static inline bool find_type_is(const object_seen *seen, const acre_
     const uint64_t *text = length ? object_type_text(seen->entry, seen->shape) : seen->entry->text;
     length = length ? length : names_name_length(seen->shape);
     return seen->size == t->size && (size_t)1 << seen->align == object_type_align(t) &&
-           !strncmp((const char *)text, t->name, length + 1);
+           strlen(t->name) == length && key_is(text, t->name, length);
 }
 
 bool acre__object_type_is(const object_seen *seen, const acre_type *t)
