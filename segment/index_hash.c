@@ -91,7 +91,7 @@ NAMES_LOOKS static inline acre_off hash_walk(const acre_segment *s, const acre_o
         const names_entry *e = names_entry_within(s, reach, at);
         if (!e || (steps >= HASH_LONG && steps > names_most_steps(s)))
             return HASH_DAMAGED;
-        if (acre__peek(&e->hash) == k->hash && key_names(reach, at, e, k))
+        if (acre__peek(&e->hash) == k->hash && key_names(s, reach, at, e, k))
             return at;
         link = &e->next;
     }

@@ -65,20 +65,20 @@ static inline uint64_t names_reach(const acre_segment *s)
     return size < s->window ? size : s->window;
 }
 
-static inline bool names_within(uint64_t reach, acre_off at, uint64_t bytes)
+static inline bool names_within(const acre_segment *s, uint64_t reach, acre_off at, uint64_t bytes)
 {
-    return at >= SEGMENT_HEADER + SEGMENT_DIRECTORY && at <= reach && bytes <= reach - at;
+    return at >= (uint64_t)(s->heap.region.base - s->base) && at <= reach && bytes <= reach - at;
 }
 
 static inline bool names_inside(const acre_segment *s, acre_off at, uint64_t bytes)
 {
-    return names_within(names_reach(s), at, bytes);
+    return names_within(s, names_reach(s), at, bytes);
 }
 
 /* NULL: there can be no entry. */
 static inline names_entry *names_entry_within(const acre_segment *s, uint64_t reach, acre_off at)
 {
-    bool sane = at % ACRE_ALIGN_MIN == 0 && names_within(reach, at, sizeof(names_entry));
+    bool sane = at % ACRE_ALIGN_MIN == 0 && names_within(s, reach, at, sizeof(names_entry));
     return sane ? (names_entry *)(void *)(s->base + at) : NULL;
 }
 

@@ -109,10 +109,10 @@ static inline __attribute__((always_inline)) bool key_is(const uint64_t *text, c
 
 /* Whether the entry `e` at `at` has this key. */
 static inline __attribute__((always_inline)) bool
-key_names(uint64_t reach, acre_off at, const names_entry *e, const names_key *k)
+key_names(const acre_segment *s, uint64_t reach, acre_off at, const names_entry *e, const names_key *k)
 {
     return NAMES_KEY_SHAPE(acre__peek(&e->shape)) == k->shape &&
-           names_within(reach, at, sizeof *e + names_padded(k->length)) &&
+           names_within(s, reach, at, sizeof *e + names_padded(k->length)) &&
            key_is(e->text, k->name, k->length);
 }
 

@@ -137,7 +137,7 @@ static bool object_is_begun(const acre_segment *s, const names_key *k)
     const names_entry *e;
     uint64_t most = names_most_steps(s);
     for (acre_off at = names_of(s)->work; (e = names_entry_at(s, at)) && most--; at = e->work_next)
-        if (e->stage == NAMES_MAKING && key_names(names_reach(s), at, e, k))
+        if (e->stage == NAMES_MAKING && key_names(s, names_reach(s), at, e, k))
             return true;
     return false;
 }

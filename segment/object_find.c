@@ -32,7 +32,7 @@ NAMES_LOOKS static inline bool find_see(const acre_segment *s, acre_off at, obje
     return distance % sizeof(names_tag) == 0 &&
            distance >= sizeof *e + names_text_bytes(seen->shape) + sizeof(names_tag) && seen->align < 32 &&
            !__builtin_mul_overflow(seen->size, seen->count, &bytes) && bytes <= ACRE_SIZE_MAX &&
-           names_within(reach, at, distance + bytes);
+           names_within(s, reach, at, distance + bytes);
 }
 
 bool acre__object_see(const acre_segment *s, acre_off at, object_seen *seen)
