@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "tests/bury.h"
+#include "tests/support_traced.h"
 
 enum { GROW_SIZE = 256 << 10, GROW_STEP = 128 << 10, GROW_LIMIT = 2 << 20, GROW_CAPACITY = 4 << 20 };
 
@@ -308,21 +309,9 @@ typedef struct grow_victim {
 static void grow_traced(void *arg)
 {
     grow_victim *v = arg;
-    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
-        _exit(77);
-    raise(SIGSTOP);
+    traced_begin();
     (void)!acre_alloc_many_into(acre_segment_heap(v->s), GROW_MANY, NULL, v->bytes, v->slots);
-    raise(SIGSTOP);
-}
-
-static int grow_wait(pid_t child)
-{
-    int status;
-    ACRE_CHECK(waitpid(child, &status, 0) == child);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-        acre_test_skip("no permission to trace a child");
-    ACRE_CHECK(WIFSTOPPED(status), "status %x", status);
-    return WSTOPSIG(status);
+    traced_end();
 }
 
 /* In a copy: all slots are filled or none; the size is what it was, or more by whole steps. */
@@ -361,10 +350,10 @@ ACRE_TEST(auto_grow, many_into_slots_killed_at_every_instruction)
     ACRE_CHECK(image != MAP_FAILED);
     size_t before = 0, after = 0;
     pid_t child = acre_test_spawn(grow_traced, &v);
-    ACRE_CHECK_EQUAL(grow_wait(child), SIGSTOP);
+    ACRE_CHECK_EQUAL(traced_wait(child), SIGSTOP);
     for (;;) {
         ACRE_CHECK(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0);
-        if (grow_wait(child) == SIGSTOP)
+        if (traced_wait(child) == SIGSTOP)
             break;
         size_t size = acre_segment_size(s);
         if (memcmp(seen, acre_segment_base(s), size) == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Creating and opening while others create, open, remove and die; what opening costs. */
 #include "tests/support_heap.h"
+#include "tests/support_traced.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -95,21 +96,9 @@ ACRE_TEST(create, exactly_one_of_eight_creates_A32)
 static void create_traced(void *arg)
 {
     acre_segment *s;
-    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
-        _exit(77);
-    raise(SIGSTOP);
+    traced_begin();
     (void)acre_segment_create(&s, ACRE_SHM, arg, &fire_options);
-    raise(SIGSTOP);
-}
-
-static int create_wait(pid_t child)
-{
-    int status;
-    ACRE_CHECK(waitpid(child, &status, 0) == child);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-        acre_test_skip("no permission to trace a child");
-    ACRE_CHECK(WIFSTOPPED(status), "status %x", status);
-    return WSTOPSIG(status);
+    traced_end();
 }
 
 static double create_us(const struct timespec *from)
@@ -148,9 +137,9 @@ ACRE_TEST(create, a_creator_at_every_instruction_shows_nothing_or_all_A32)
     pid_t child = acre_test_spawn(create_traced, (void *)name);
     bool was = false;
     size_t steps = 0, appeared = 0;
-    for (int signal = create_wait(child);; steps++) {
+    for (int signal = traced_wait(child);; steps++) {
         ACRE_CHECK(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0);
-        if ((signal = create_wait(child)) == SIGSTOP)
+        if ((signal = traced_wait(child)) == SIGSTOP)
             break;
         bool there = create_there(name);
         ACRE_CHECK(!was || there);
@@ -175,10 +164,10 @@ static double create_after_death(const char *name, size_t at)
     struct timespec from;
     bool made;
     pid_t child = acre_test_spawn(create_traced, (void *)name);
-    create_wait(child);
+    traced_wait(child);
     for (size_t i = 0; i < at; i++) {
         ACRE_CHECK(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0);
-        if (create_wait(child) == SIGSTOP)
+        if (traced_wait(child) == SIGSTOP)
             break;
     }
     kill(child, SIGKILL);

@@ -2,6 +2,7 @@
 /* Objects by name: creation forms, modes, removal, races, bad input, creators that die anywhere
  * (A-38, A-39, A-51). */
 #include "tests/support_heap.h"
+#include "tests/support_traced.h"
 
 #include <acre/sync.h>
 
@@ -399,21 +400,9 @@ static void traced_creator(void *arg)
     const visit *v = arg;
     acre_named_options o = options_for(v->kind);
     acre_named *n;
-    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
-        _exit(77);
-    raise(SIGSTOP);
+    traced_begin();
     ACRE_CHECK_EQUAL(acre_named_create(&n, v->kind->kind, v->name, &o), 0);
-    raise(SIGSTOP);
-}
-
-static int stopped_by(pid_t child)
-{
-    int status;
-    ACRE_CHECK(waitpid(child, &status, 0) == child);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-        acre_test_skip("no permission to trace a child");
-    ACRE_CHECK(WIFSTOPPED(status), "status %x", status);
-    return WSTOPSIG(status);
+    traced_end();
 }
 
 /* What a survivor would find if the creator were killed here: no name, or a whole object. */
@@ -430,10 +419,10 @@ static bool whole_or_nothing(const visit *v)
 static void step_creator(const visit *v, size_t *instructions, size_t *after)
 {
     pid_t child = acre_test_spawn(traced_creator, (void *)v);
-    ACRE_CHECK_EQUAL(stopped_by(child), SIGSTOP);
+    ACRE_CHECK_EQUAL(traced_wait(child), SIGSTOP);
     for (int signal = SIGTRAP; signal == SIGTRAP; ++*instructions) {
         ACRE_CHECK(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0, "%s", strerror(errno));
-        signal = stopped_by(child);
+        signal = traced_wait(child);
         bool there = whole_or_nothing(v);
         ACRE_CHECK(there || !*after, "the name vanished");
         *after += there;

@@ -2,6 +2,7 @@
 /* Who finds without the lock is overtaken at each of its instructions: it stands still there, everything is
  * changed, and it goes on.  What it tells must have been so at some time during the call. */
 #include "tests/support_object.h"
+#include "tests/support_traced.h"
 
 #include <signal.h>
 #include <sys/mman.h>
@@ -54,30 +55,18 @@ static void look_find(look_run *r)
 static void look_child(void *arg)
 {
     look_run *r = arg;
-    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
-        _exit(77);
-    raise(SIGSTOP);
+    traced_begin();
     (r->visit ? look_visit : look_find)(r);
-    raise(SIGSTOP);
-}
-
-static int look_wait(pid_t child)
-{
-    int status;
-    ACRE_CHECK(waitpid(child, &status, 0) == child);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-        acre_test_skip("no permission to trace a child");
-    ACRE_CHECK(WIFSTOPPED(status), "status %x", status);
-    return WSTOPSIG(status);
+    traced_end();
 }
 
 /* Let it do k instructions; false: it was through before. */
 static bool look_step(pid_t child, size_t k)
 {
-    ACRE_CHECK_EQUAL(look_wait(child), SIGSTOP);
+    ACRE_CHECK_EQUAL(traced_wait(child), SIGSTOP);
     while (k--) {
         ACRE_CHECK(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0);
-        if (look_wait(child) == SIGSTOP)
+        if (traced_wait(child) == SIGSTOP)
             return false;
     }
     return true;
@@ -86,7 +75,7 @@ static bool look_step(pid_t child, size_t k)
 static void look_go_on(pid_t child)
 {
     ACRE_CHECK(ptrace(PTRACE_CONT, child, NULL, NULL) == 0);
-    ACRE_CHECK_EQUAL(look_wait(child), SIGSTOP);
+    ACRE_CHECK_EQUAL(traced_wait(child), SIGSTOP);
 }
 
 /* ---- what happens meanwhile ---- */

@@ -9,6 +9,7 @@
 #include "tests/support_object.h"
 
 #include "tests/bury.h"
+#include "tests/support_traced.h"
 
 #include <signal.h>
 #include <sys/mman.h>
@@ -345,21 +346,9 @@ typedef struct step_child_script {
 static void step_child(void *arg)
 {
     const step_child_script *c = arg;
-    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
-        _exit(77);
-    raise(SIGSTOP);
+    traced_begin();
     c->run(c->s);
-    raise(SIGSTOP);
-}
-
-static int step_wait(pid_t child)
-{
-    int status;
-    ACRE_CHECK(waitpid(child, &status, 0) == child);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-        acre_test_skip("no permission to trace a child");
-    ACRE_CHECK(WIFSTOPPED(status), "status %x", status);
-    return WSTOPSIG(status);
+    traced_end();
 }
 
 /* Step through run(s); look at each state of its memory. */
@@ -371,10 +360,10 @@ static void step_through(step_run *r, void (*run)(acre_segment *), acre_segment 
     char *seen = malloc(STEP_SIZE);
     memcpy(seen, memory, STEP_SIZE);
     pid_t child = acre_test_spawn(step_child, &script);
-    ACRE_CHECK_EQUAL(step_wait(child), SIGSTOP);
+    ACRE_CHECK_EQUAL(traced_wait(child), SIGSTOP);
     for (int signal = SIGTRAP; signal == SIGTRAP; r->steps++) {
         ACRE_CHECK(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0);
-        signal = step_wait(child);
+        signal = traced_wait(child);
         ACRE_CHECK(signal == SIGTRAP || signal == SIGSTOP, "signal %d", signal);
         if (memcmp(seen, memory, STEP_SIZE) != 0) {
             memcpy(seen, memory, STEP_SIZE);

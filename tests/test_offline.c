@@ -3,6 +3,8 @@
 #include "tests/support_heap.h"
 
 #include "segment/layout.h"
+#include "tests/bury.h"
+#include "tests/support_traced.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -218,21 +220,9 @@ static void off_operate(const off_victim *v)
 
 static void off_traced(void *arg)
 {
-    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
-        _exit(77);
-    raise(SIGSTOP);
+    traced_begin();
     off_operate(arg);
-    raise(SIGSTOP);
-}
-
-static int off_wait(pid_t child)
-{
-    int status;
-    ACRE_CHECK(waitpid(child, &status, 0) == child);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-        acre_test_skip("no permission to trace a child");
-    ACRE_CHECK(WIFSTOPPED(status), "status %x", status);
-    return WSTOPSIG(status);
+    traced_end();
 }
 
 /* The victim does so many instructions and is killed by the kernel itself, whose part in it is to let go of
@@ -240,10 +230,10 @@ static int off_wait(pid_t child)
 static bool off_kill_at(off_victim *v, size_t instructions)
 {
     pid_t child = acre_test_spawn(off_traced, v);
-    int signal = off_wait(child);
+    int signal = traced_wait(child);
     for (size_t i = 0; i < instructions; i++) {
         ACRE_CHECK(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0);
-        if ((signal = off_wait(child)) == SIGSTOP)
+        if ((signal = traced_wait(child)) == SIGSTOP)
             break;
     }
     kill(child, SIGKILL);
@@ -321,8 +311,6 @@ static bool off_look(off_image *m)
 
 /* ---- each state ---- */
 
-#include "tests/bury.h"
-
 static void off_image_survive(off_image *m, const off_victim *v, off_count *n)
 {
     off_victim w = {m->name, v->way};
@@ -345,9 +333,9 @@ static void off_step(const char *name, int way, off_count *n)
     off_image_open(&m, name);
     off_look(&m);
     pid_t child = acre_test_spawn(off_traced, &v);
-    for (int signal = off_wait(child);; steps++) {
+    for (int signal = traced_wait(child);; steps++) {
         ACRE_CHECK(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0);
-        if ((signal = off_wait(child)) == SIGSTOP)
+        if ((signal = traced_wait(child)) == SIGSTOP)
             break;
         if (off_look(&m)) {
             off_image_survive(&m, &v, n);
@@ -403,7 +391,7 @@ ACRE_TEST(offline, finishing_killed_at_every_instruction)
     off_image_open(&m, name);
     pid_t child = acre_test_spawn(off_traced, &v);
     for (bool found = false; !found;) { /* up to the record */
-        off_wait(child);
+        traced_wait(child);
         found = off_look(&m) && ((segment_header *)m.seen)->redo.check;
         if (!found)
             ACRE_CHECK(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0);

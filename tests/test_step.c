@@ -18,6 +18,7 @@
 
 /* White box: the lock word and the journal are where the format puts them. */
 #include "tests/bury.h"
+#include "tests/support_traced.h"
 
 enum {
     STEP_SIZE = 16 << 10,
@@ -313,30 +314,18 @@ typedef struct step_script {
 static void step_child(void *arg)
 {
     step_script *c = arg;
-    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
-        _exit(77);
-    raise(SIGSTOP);
+    traced_begin();
     c->operation->run(&c->run->t, c->slot, c->size);
-    raise(SIGSTOP);
-}
-
-static int step_wait(pid_t child)
-{
-    int status;
-    ACRE_CHECK(waitpid(child, &status, 0) == child);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-        acre_test_skip("no permission to trace a child");
-    ACRE_CHECK(WIFSTOPPED(status), "status %x", status);
-    return WSTOPSIG(status);
+    traced_end();
 }
 
 /* One instruction after the other, until the operation is over. */
 static void step_through(pid_t child, step_run *r, step_states *all)
 {
-    ACRE_CHECK_EQUAL(step_wait(child), SIGSTOP);
+    ACRE_CHECK_EQUAL(traced_wait(child), SIGSTOP);
     for (int signal = SIGTRAP; signal == SIGTRAP; r->steps++) {
         ACRE_CHECK(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0, "%s", strerror(errno));
-        signal = step_wait(child);
+        signal = traced_wait(child);
         ACRE_CHECK(signal == SIGTRAP || signal == SIGSTOP, "signal %d", signal);
         step_collect(r, all);
     }

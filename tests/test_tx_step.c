@@ -6,6 +6,7 @@
  * A second death: from some of these states a child recovers, single-stepped as well, and after each change
  * another survivor must find what the first one would have found. */
 #include "tests/support_heap.h"
+#include "tests/support_traced.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -153,21 +154,9 @@ static int txstep_survive(txstep *t, const char *image)
 static void txstep_child(void *arg)
 {
     txstep *t = arg;
-    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
-        _exit(77);
-    raise(SIGSTOP);
+    traced_begin();
     t->operation(t);
-    raise(SIGSTOP);
-}
-
-static int txstep_wait(pid_t child)
-{
-    int status;
-    ACRE_CHECK(waitpid(child, &status, 0) == child);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-        acre_test_skip("no permission to trace a child");
-    ACRE_CHECK(WIFSTOPPED(status), "status %x", status);
-    return WSTOPSIG(status);
+    traced_end();
 }
 
 static void txstep_look(txstep *t)
@@ -183,10 +172,10 @@ static void txstep_run(txstep *t)
 {
     memcpy(t->seen, t->live, t->size);
     pid_t child = acre_test_spawn(txstep_child, t);
-    ACRE_CHECK_EQUAL(txstep_wait(child), SIGSTOP);
+    ACRE_CHECK_EQUAL(traced_wait(child), SIGSTOP);
     for (int signal = SIGTRAP; signal == SIGTRAP; t->steps++) {
         ACRE_CHECK(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0, "%s", strerror(errno));
-        signal = txstep_wait(child);
+        signal = traced_wait(child);
         ACRE_CHECK(signal == SIGTRAP || signal == SIGSTOP, "signal %d", signal);
         txstep_look(t);
     }
