@@ -13,6 +13,7 @@
 #include "sync/cell.h"
 
 #include <errno.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- who works without the heap's lock ---- */
@@ -36,6 +37,19 @@ static bool snapshot_takes_part(const acre_segment *s, uint32_t tid)
     return search.found;
 }
 
+enum { SNAPSHOT_PATIENCE = 100 }; /* looks, 1 ms apart */
+
+/* The kernel marks what a dead thread held one by one, so for a moment it is no member any more and seems to have
+ * its part still. */
+static bool snapshot_goes(const uint32_t *word, uint32_t tid)
+{
+    const struct timespec nap = {.tv_nsec = 1000000};
+    int look = 0;
+    while ((acre__load(word) & ACRE__TID) == tid && look++ < SNAPSHOT_PATIENCE)
+        nanosleep(&nap, NULL);
+    return look <= SNAPSHOT_PATIENCE;
+}
+
 /* EBUSY: a thread has a part of the heap to itself that does not stand. */
 static int snapshot_look(acre_segment *s, uint32_t flags)
 {
@@ -45,7 +59,7 @@ static int snapshot_look(acre_segment *s, uint32_t flags)
         return 0;
     for (uint32_t i = 0; (word = a->owner(&s->heap.region, i)); i++) {
         uint32_t tid = acre__load(word) & ACRE__TID;
-        if (tid && !snapshot_takes_part(s, tid))
+        if (tid && !snapshot_takes_part(s, tid) && !snapshot_goes(word, tid))
             return EBUSY;
     }
     return 0;
