@@ -232,7 +232,7 @@ crash-sync:  ## the laboratory in full: 20,000 kills a primitive, each instructi
 NAMES := $(TEST_SRC:tests/test_%.c=%)
 # Single steps of slower code take too long: the four meet the same functions in their other tests.
 ASAN_TESTS := $(filter-out explore newcomer recovery object_look object_step shared_step tx_step,$(NAMES))
-ASAN_CLANG_TESTS := $(filter-out $(CRASH_SYNC) step kill crash% soak shared_kill tx_kill snapshot_work,$(ASAN_TESTS))
+ASAN_CLANG_TESTS := $(filter-out $(CRASH_SYNC) step kill crash% soak shared_kill shared_damage tx_kill snapshot_work create offline,$(ASAN_TESTS))
 check-asan:  ## the tests under address and undefined-behaviour sanitizers
 	@ACRE_KILLS=$${ACRE_KILLS:-1600} $(MAKE) --no-print-directory VARIANT=asan check T="$(or $(T),$(ASAN_TESTS))"
 check-asan-clang:  ## the same with clang, but for the deaths
