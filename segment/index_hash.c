@@ -14,59 +14,9 @@
  *
  * Buckets lie in arrays that never move: [0] has 16, [k] the 2^(k+3) from there on.
  */
-#include "segment/names_key.h"
-
-enum {
-    HASH_FIRST = 16,
-    HASH_FIRST_BITS = 4,
-    HASH_MERGES = 40,
-    HASH_LONG = 64,
-    HASH_BUCKETS = 2 /* for each entry */
-};
-#define HASH_DAMAGED (~(acre_off)0)
-#define HASH_NUMBER(word) ((word) & (((uint64_t)1 << HASH_MERGES) - 1))
-#define HASH_MOST ((uint64_t)HASH_FIRST << (NAMES_LINKS - 1))
+#include "segment/index_hash.h"
 
 /* ---- buckets ---- */
-
-static inline unsigned hash_log(uint64_t n)
-{
-    return 63 - (unsigned)__builtin_clzll(n);
-}
-
-static inline uint64_t hash_bucket(uint64_t hash, uint64_t number)
-{
-    unsigned bits = hash_log(number - 1) + 1;
-    uint64_t b = hash & (((uint64_t)1 << bits) - 1);
-    return b < number ? b : b ^ (uint64_t)1 << (bits - 1);
-}
-
-static inline unsigned hash_array(uint64_t bucket)
-{
-    return bucket < HASH_FIRST ? 0 : hash_log(bucket) - HASH_FIRST_BITS + 1;
-}
-
-static inline uint64_t hash_array_size(unsigned array)
-{
-    return (uint64_t)HASH_FIRST << (array ? array - 1 : 0);
-}
-
-/* The bucket's first link; NULL: it cannot be there. */
-NAMES_LOOKS static inline __attribute__((always_inline)) acre_off *hash_slot(const acre_segment *s, uint64_t bucket)
-{
-    unsigned array = hash_array(bucket);
-    if (array >= NAMES_LINKS)
-        return NULL;
-    uint64_t i = bucket & (hash_array_size(array) - 1);
-    acre_off at = acre__load(&names_of(s)->link[array]) + i * sizeof(acre_off);
-    bool sane = at % sizeof(acre_off) == 0 && names_inside(s, at, sizeof(acre_off));
-    return sane ? (acre_off *)(void *)(s->base + at) : NULL;
-}
-
-static inline unsigned hash_stripe(uint64_t hash)
-{
-    return (unsigned)(hash & (NAMES_STRIPES - 1));
-}
 
 static uint64_t hash_number(const acre_segment *s)
 {
@@ -74,44 +24,40 @@ static uint64_t hash_number(const acre_segment *s)
     return number >= HASH_FIRST && number <= HASH_MOST ? number : 0;
 }
 
-/* ---- without the lock ---- */
-
-/* Nothing was taken out, no bucket came or went since. */
-static inline int hash_missed(const segment_names *n, const names_proof *proof, uint64_t buckets)
+static acre_off *hash_slot(const acre_segment *s, uint64_t bucket)
 {
-    return names_holds(proof) && acre__load(&n->buckets) == buckets ? ENOENT : EAGAIN;
+    names_view v = names_look(s);
+    return hash_slot_in(s, &v, bucket);
 }
 
-/* The walk along one chain; 0: it ends without.  A chain is short: what bounds it is only asked for if it is not. */
-NAMES_LOOKS static inline acre_off hash_walk(const acre_segment *s, const acre_off *link,
-                                             const names_key *k)
+/* ---- without the lock ---- */
+
+/* From *entry on. */
+NAMES_LOOKS static int hash_walk_on(const acre_segment *s, const names_view *v, const names_key *k, acre_off *entry)
 {
-    uint64_t steps = 0, reach = names_reach(s);
-    for (acre_off at; (at = acre__load(link)) != 0; steps++) {
-        const names_entry *e = names_entry_within(s, reach, at);
+    for (uint64_t steps = 0; *entry; steps++) {
+        const names_entry *e = names_entry_in(v, *entry);
         if (!e || (steps >= HASH_LONG && steps > names_most_steps(s)))
-            return HASH_DAMAGED;
-        if (acre__peek(&e->hash) == k->hash && key_names(s, reach, at, e, k))
-            return at;
-        link = &e->next;
+            return EAGAIN;
+        if (acre__peek(&e->hash) == k->hash && key_names(v, *entry, e, k))
+            return 0;
+        *entry = acre__load(&e->next);
     }
-    return 0;
+    return ENOENT;
 }
 
 static int hash_find(acre_segment *s, const names_key *k, acre_off *entry, names_proof *proof)
 {
     const segment_names *n = names_of(s);
-    proof->word = &n->version[hash_stripe(k->hash)];
-    proof->value = acre__load(proof->word);
-    uint64_t buckets = acre__load(&n->buckets), number = HASH_NUMBER(buckets);
-    if (number < HASH_FIRST)
-        return hash_missed(n, proof, buckets);
-    const acre_off *link = hash_slot(s, hash_bucket(k->hash, number));
-    acre_off at = link ? hash_walk(s, link, k) : HASH_DAMAGED;
-    if (at == HASH_DAMAGED)
-        return EAGAIN;
-    *entry = at;
-    return at ? 0 : hash_missed(n, proof, buckets);
+    names_view v = names_look(s);
+    uint64_t buckets;
+    const acre_off *link;
+    int e = hash_enter(s, &v, k->hash, &link, &buckets, proof);
+    if (e)
+        return e;
+    *entry = acre__load(link);
+    e = hash_walk_on(s, &v, k, entry);
+    return e == ENOENT ? hash_missed(n, proof, buckets) : e;
 }
 
 /* Where in the order the bucket that has `order` ends; 0: at the end of all. */
@@ -174,10 +120,11 @@ NAMES_LOOKS static int hash_next(acre_segment *s, const acre_cursor *c, acre_off
 static acre_off *hash_seek(acre_segment *s, uint64_t hash, acre_off entry)
 {
     uint64_t number = hash_number(s), order = key_reverse(hash);
-    acre_off *link = number ? hash_slot(s, hash_bucket(hash, number)) : NULL;
+    names_view v = names_look(s);
+    acre_off *link = number ? hash_slot_in(s, &v, hash_bucket(hash, number)) : NULL;
     for (uint64_t steps = 0; link && *link; steps++) {
-        names_entry *e = names_entry_at(s, *link);
-        if (!e || steps > names_most_steps(s))
+        names_entry *e = names_entry_in(&v, *link);
+        if (!e || (steps >= HASH_LONG && steps > names_most_steps(s)))
             return NULL;
         uint64_t its = key_reverse(e->hash);
         if (its > order || (its == order && *link >= entry))
@@ -216,7 +163,7 @@ static int hash_begin(acre_segment *s)
 static int hash_insert(acre_segment *s, acre_off entry)
 {
     segment_names *n = names_of(s);
-    names_entry *e = names_entry_at(s, entry);
+    names_entry *e = names_entry_of(s, entry);
     int error = HASH_NUMBER(n->buckets) ? 0 : hash_begin(s);
     if (error)
         return error;
@@ -230,10 +177,25 @@ static int hash_insert(acre_segment *s, acre_off entry)
     return 0;
 }
 
+/* The link to the entry, or that at the end of the chain where it would be.  NULL: the chain is damaged. */
+static acre_off *hash_link(acre_segment *s, acre_off entry)
+{
+    uint64_t number = hash_number(s);
+    names_view v = names_look(s);
+    acre_off *link = number ? hash_slot_in(s, &v, hash_bucket(names_entry_of(s, entry)->hash, number)) : NULL;
+    for (uint64_t steps = 0; link && *link && *link != entry; steps++) {
+        names_entry *e = names_entry_in(&v, *link);
+        if (!e || (steps >= HASH_LONG && steps > names_most_steps(s)))
+            return NULL;
+        link = &e->next;
+    }
+    return link;
+}
+
 static void hash_remove(acre_segment *s, acre_off entry)
 {
-    names_entry *e = names_entry_at(s, entry);
-    acre_off *link = hash_seek(s, e->hash, entry);
+    const names_entry *e = names_entry_of(s, entry);
+    acre_off *link = hash_link(s, entry);
     if (link && *link == entry)
         acre__store(link, e->next);
     names_outdate(names_of(s), hash_stripe(e->hash));
@@ -241,7 +203,7 @@ static void hash_remove(acre_segment *s, acre_off entry)
 
 static bool hash_contains(acre_segment *s, acre_off entry)
 {
-    const acre_off *link = hash_seek(s, names_entry_at(s, entry)->hash, entry);
+    const acre_off *link = hash_link(s, entry);
     return link && *link == entry;
 }
 

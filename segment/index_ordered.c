@@ -110,7 +110,7 @@ static bool ordered_seek_entry(acre_segment *s, acre_off at, ordered_path *path)
 static int ordered_insert(acre_segment *s, acre_off at)
 {
     ordered_path path;
-    unsigned links = names_entry_at(s, at)->links;
+    unsigned links = names_entry_of(s, at)->links;
     uint64_t *version = &names_of(s)->version[0];
     if (links >= ORDERED_LEVELS || !ordered_seek_entry(s, at, &path))
         return ACRE_ECORRUPT;

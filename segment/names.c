@@ -56,7 +56,7 @@ static void names_put_off(acre_off *word, acre_off value)
 static void names_push(acre_segment *s, acre_off entry)
 {
     segment_names *n = names_of(s);
-    names_put_off(&names_entry_at(s, entry)->work_next, n->work);
+    names_put_off(&names_entry_of(s, entry)->work_next, n->work);
     names_put_off(&n->work, entry);
 }
 
@@ -72,6 +72,12 @@ static void names_pop(acre_segment *s)
     segment_names *n = names_of(s);
     const names_entry *e = names_entry_at(s, n->work);
     names_put_off(&n->work, e ? e->work_next : 0);
+}
+
+/* The first one, which this is. */
+static void names_pop_entry(acre_segment *s, const names_entry *e)
+{
+    names_put_off(&names_of(s)->work, e->work_next);
 }
 
 /* What cannot be freed, because it is no block or its end was overwritten, is let go. */
@@ -113,7 +119,7 @@ static void names_linked(acre_segment *s, names_entry *e)
     if (count)
         acre__put(count, ACRE_BUG_IS(116) ? *count + 1 : e->after);
     names_set_stage(e, NAMES_LIVE);
-    names_pop(s);
+    names_pop_entry(s, e);
 }
 
 static int names_insert(acre_segment *s, names_entry *e, acre_off at)
@@ -128,7 +134,7 @@ static int names_insert(acre_segment *s, names_entry *e, acre_off at)
 
 int acre__names_link(acre_segment *s, acre_off at)
 {
-    names_entry *e = names_entry_at(s, at);
+    names_entry *e = names_entry_of(s, at);
     uint64_t *count = names_count(s, e);
     if (count)
         acre__put(&e->after, *count + 1);
@@ -159,7 +165,7 @@ static void names_unlink(acre_segment *s, names_entry *e, acre_off at)
 
 void acre__names_take_out(acre_segment *s, acre_off at, acre_off slot)
 {
-    names_entry *e = names_entry_at(s, at);
+    names_entry *e = names_entry_of(s, at);
     const uint64_t *count = names_count(s, e);
     names_push(s, at);
     acre__put(&e->after, count ? *count - 1 : slot);

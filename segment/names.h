@@ -65,26 +65,55 @@ static inline uint64_t names_reach(const acre_segment *s)
     return size < s->window ? size : s->window;
 }
 
-static inline bool names_within(const acre_segment *s, uint64_t reach, acre_off at, uint64_t bytes)
+/* What may be looked at: `room` bytes from the offset `low` on, where the heap's region begins; `entries` blocks in
+ * them are long enough for an entry. */
+typedef struct names_view {
+    char *base;
+    uint64_t low, room, entries;
+} names_view;
+
+/* (There is room for one entry, as was checked when the segment was opened, whatever its header says since.) */
+static inline __attribute__((always_inline)) names_view names_look(const acre_segment *s)
 {
-    return at >= (uint64_t)(s->heap.region.base - s->base) && at <= reach && bytes <= reach - at;
+    uint64_t low = (uint64_t)(s->heap.region.base - s->base), reach = names_reach(s), least = sizeof(names_entry);
+    uint64_t room = (reach > low + least ? reach : low + least) - low;
+    return (names_view){s->base, low, room, (room - least) / ACRE_ALIGN_MIN + 1};
+}
+
+static inline bool names_sees(const names_view *v, acre_off at, uint64_t bytes)
+{
+    return bytes <= v->room && at - v->low <= v->room - bytes;
 }
 
 static inline bool names_inside(const acre_segment *s, acre_off at, uint64_t bytes)
 {
-    return names_within(s, names_reach(s), at, bytes);
+    names_view v = names_look(s);
+    return names_sees(&v, at, bytes);
+}
+
+/* Which of a row of things of 2^log2 bytes the offset is the beginning of; of none: more than there can be. */
+static inline uint64_t names_which(uint64_t at, unsigned log2)
+{
+    return at >> log2 | at << (64 - log2);
 }
 
 /* NULL: there can be no entry. */
-static inline names_entry *names_entry_within(const acre_segment *s, uint64_t reach, acre_off at)
+static inline names_entry *names_entry_in(const names_view *v, acre_off at)
 {
-    bool sane = at % ACRE_ALIGN_MIN == 0 && names_within(s, reach, at, sizeof(names_entry));
-    return sane ? (names_entry *)(void *)(s->base + at) : NULL;
+    bool sane = names_which(at - v->low, 4) < v->entries;
+    return sane ? (names_entry *)(void *)(v->base + at) : NULL;
 }
 
 static inline names_entry *names_entry_at(const acre_segment *s, acre_off at)
 {
-    return names_entry_within(s, names_reach(s), at);
+    names_view v = names_look(s);
+    return names_entry_in(&v, at);
+}
+
+/* One that was checked, or made, in this call. */
+static inline names_entry *names_entry_of(const acre_segment *s, acre_off at)
+{
+    return (names_entry *)(void *)(s->base + at);
 }
 
 /* How many entries a walk may meet, the directory not being trusted: twice what it says, and some that

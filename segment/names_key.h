@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* names_key.h: names as words, their hash, and comparing them with what an entry says.
  *
- * A name's last word is filled up with zeros, in the segment too.  The hash folds word by word the two
- * halves of a 64 x 64 bit product.  It starts with kind and length, folded with what is random for each segment,
- * so that nobody can choose names that meet.
+ * A name's last word is filled up with zeros, in the segment too.  The hash folds the two halves of 64 x 64 bit
+ * products, of 16 bytes each.  It starts with kind and length, folded with what is random for each segment, so that
+ * nobody can choose names that meet.
  */
 #ifndef ACRE_SEGMENT_NAMES_KEY_H
 #define ACRE_SEGMENT_NAMES_KEY_H
@@ -37,7 +37,7 @@ static inline uint64_t key_half(const char *p)
 }
 
 /* n < 8 bytes and zeros.  (Two loads that overlap, no loop.) */
-static inline uint64_t key_tail(const char *p, size_t n)
+static inline __attribute__((always_inline)) uint64_t key_tail(const char *p, size_t n)
 {
     if (n >= 4)
         return key_half(p) | key_half(p + n - 4) << (8 * (n - 4));
@@ -55,7 +55,7 @@ static inline uint64_t key_big(uint64_t word)
 
 #else
 
-static inline uint64_t key_tail(const char *p, size_t n)
+static inline __attribute__((always_inline)) uint64_t key_tail(const char *p, size_t n)
 {
     uint64_t w = 0;
     memcpy(&w, p, n);
@@ -77,13 +77,17 @@ static inline uint64_t key_reverse(uint64_t x)
     return __builtin_bswap64(x);
 }
 
-/* (The factor is the golden ratio's, odd.) */
+/* (The factor is the golden ratio's, odd.  Both factors of a fold of 16 bytes are unknown to who chooses them.) */
 static inline uint64_t key_hash(uint64_t seed, const char *p, size_t length)
 {
-    uint64_t h = seed, last = length < 8 ? key_tail(p, length) : key_load(p + length - 8);
-    for (size_t i = 8; i < length; i += 8)
-        h = key_fold(h ^ key_load(p + i - 8), 0x9e3779b97f4a7c15u);
-    return key_fold(h ^ last, 0xd1b54a32d192ed03u);
+    uint64_t h = seed, other = seed >> 32 | seed << 32;
+    const char *end = p + length, *rest = length < 16 ? p : end - 16;
+    if (length < 8)
+        return key_fold(h ^ key_tail(p, length), 0x9e3779b97f4a7c15u);
+    for (; end - p > 16; p += 16)
+        h = key_fold(h ^ key_load(p), other ^ key_load(p + 8));
+    h = key_fold(h ^ key_load(end - 8), other ^ key_load(rest));
+    return key_fold(h, 0x9e3779b97f4a7c15u);
 }
 
 static inline names_key key_make(const acre_segment *s, uint32_t kind, const char *name,
@@ -109,10 +113,10 @@ static inline __attribute__((always_inline)) bool key_is(const uint64_t *text, c
 
 /* Whether the entry `e` at `at` has this key. */
 static inline __attribute__((always_inline)) bool
-key_names(const acre_segment *s, uint64_t reach, acre_off at, const names_entry *e, const names_key *k)
+key_names(const names_view *v, acre_off at, const names_entry *e, const names_key *k)
 {
     return NAMES_KEY_SHAPE(acre__peek(&e->shape)) == k->shape &&
-           names_within(s, reach, at, sizeof *e + names_padded(k->length)) &&
+           names_sees(v, at, sizeof *e + names_padded(k->length)) &&
            key_is(e->text, k->name, k->length);
 }
 

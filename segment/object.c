@@ -117,7 +117,7 @@ static int object_make(acre_segment *s, const object_plan *p, void **out)
     int e = object_begin(s, p, &at);
     if (e)
         return e;
-    char *first = s->base + at + names_entry_at(s, at)->distance;
+    char *first = s->base + at + names_entry_of(s, at)->distance;
     e = object_init(s, p, first);
     if (!e) {
         e = acre__names_link(s, at);
@@ -135,9 +135,13 @@ static int object_make(acre_segment *s, const object_plan *p, void **out)
 static bool object_is_begun(const acre_segment *s, const names_key *k)
 {
     const names_entry *e;
+    acre_off first = names_of(s)->work;
+    if (!first)
+        return false;
     uint64_t most = names_most_steps(s);
-    for (acre_off at = names_of(s)->work; (e = names_entry_at(s, at)) && most--; at = e->work_next)
-        if (e->stage == NAMES_MAKING && key_names(s, names_reach(s), at, e, k))
+    names_view v = names_look(s);
+    for (acre_off at = first; (e = names_entry_in(&v, at)) && most--; at = e->work_next)
+        if (e->stage == NAMES_MAKING && key_names(&v, at, e, k))
             return true;
     return false;
 }

@@ -22,12 +22,17 @@ static inline size_t object_type_align(const acre_type *t)
     return t->align ? t->align : ACRE_ALIGN_MIN;
 }
 
+static inline size_t object_type_length(const acre_type *t)
+{
+    return t->name_length ? t->name_length : strlen(t->name);
+}
+
 static inline int object_type_check(const acre_type *t, size_t *length)
 {
     size_t align = t ? object_type_align(t) : 0;
     if (!t || !t->name || !t->size || align & (align - 1) || align > ACRE_TYPE_ALIGN_MAX)
         return EINVAL;
-    *length = strlen(t->name);
+    *length = object_type_length(t);
     return *length && *length <= ACRE_TYPE_NAME_MAX ? 0 : EINVAL;
 }
 

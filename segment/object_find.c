@@ -5,22 +5,25 @@
  * out of that part of the index meanwhile (names_proof).  If not, what was read was an entry all the time.
  * If so, what was read may have been anything, and it is read again.
  */
+#include "segment/index_hash.h"
 #include "segment/object.h"
+#include "sync/bug.h"
 
 #include <stdlib.h>
 
 /* Readings before a look gives up, and takes the lock if it can.  A running writer is out of the way after some. */
 enum { FIND_TURNS = 200 };
 
+#define FIND_INLINE inline __attribute__((always_inline))
+
 /* ---- an entry ---- */
 
-NAMES_LOOKS static inline bool find_see(const acre_segment *s, acre_off at, object_seen *seen)
+NAMES_LOOKS static FIND_INLINE bool find_see(const names_view *v, acre_off at, object_seen *seen)
 {
-    uint64_t bytes, reach = names_reach(s);
-    names_entry *e = names_entry_within(s, reach, at);
+    names_entry *e = names_entry_in(v, at);
     if (!e)
         return false;
-    uint32_t distance = acre__peek(&e->distance);
+    uint64_t bytes, distance = acre__peek(&e->distance);
     *seen = (object_seen){at,
                           e,
                           acre__peek(&e->hash),
@@ -31,22 +34,23 @@ NAMES_LOOKS static inline bool find_see(const acre_segment *s, acre_off at, obje
                           (char *)e + distance};
     return distance % sizeof(names_tag) == 0 &&
            distance >= sizeof *e + names_text_bytes(seen->shape) + sizeof(names_tag) && seen->align < 32 &&
-           !__builtin_mul_overflow(seen->size, seen->count, &bytes) && bytes <= ACRE_SIZE_MAX &&
-           names_within(s, reach, at, distance + bytes);
+           !__builtin_mul_overflow(seen->size, seen->count, &bytes) && bytes <= v->room &&
+           at - v->low + distance + bytes <= v->room;
 }
 
 bool acre__object_see(const acre_segment *s, acre_off at, object_seen *seen)
 {
-    return find_see(s, at, seen);
+    names_view v = names_look(s);
+    return find_see(&v, at, seen);
 }
 
-NAMES_LOOKS static inline bool find_type_is(const object_seen *seen, const acre_type *t)
+NAMES_LOOKS static FIND_INLINE bool find_type_is(const object_seen *seen, const acre_type *t)
 {
     uint32_t length = names_type_length(seen->shape);
     const uint64_t *text = length ? object_type_text(seen->entry, seen->shape) : seen->entry->text;
     length = length ? length : names_name_length(seen->shape);
     return seen->size == t->size && (size_t)1 << seen->align == object_type_align(t) &&
-           strlen(t->name) == length && key_is(text, t->name, length);
+           object_type_length(t) == length && key_is(text, t->name, length);
 }
 
 bool acre__object_type_is(const object_seen *seen, const acre_type *t)
@@ -68,39 +72,63 @@ int acre__object_at(const acre_segment *s, acre_off object, object_seen *seen)
 
 /* ---- finding ---- */
 
-static inline int find_judge(const object_seen *seen, const acre_type *t)
+static FIND_INLINE int find_judge(const object_seen *seen, const acre_type *t)
 {
     return t && !find_type_is(seen, t) ? ACRE_EOTHERTYPE : 0;
 }
 
 /* One reading. */
-static inline int find_once(acre_segment *s, const names_key *k, const acre_type *t,
-                            object_seen *seen)
+static int find_once(acre_segment *s, const names_key *k, const acre_type *t, object_seen *seen)
 {
     names_proof proof;
     acre_off at;
     int e = s->index->find(s, k, &at, &proof);
     if (e)
         return e;
-    bool well = find_see(s, at, seen);
-    e = well ? find_judge(seen, t) : EAGAIN;
+    e = acre__object_see(s, at, seen) ? find_judge(seen, t) : EAGAIN;
+    return names_holds(&proof) ? e : EAGAIN;
+}
+
+/* Of the hash index one reading in line, without anything in memory that can be in a register.  EAGAIN: something is
+ * not as it mostly is. */
+NAMES_LOOKS static FIND_INLINE int find_fast(const acre_segment *s, const names_key *k, const acre_type *t,
+                                             object_seen *seen)
+{
+    names_proof proof;
+    acre_off at;
+    names_view v = names_look(s);
+    int e = s->index == &acre__index_hash ? hash_first(s, &v, k->hash, &at, &proof) : EAGAIN;
+    if (e)
+        return e;
+    if (!find_see(&v, at, seen) || NAMES_KEY_SHAPE(seen->shape) != k->shape ||
+        (!ACRE_BUG_IS(150) && !key_is(seen->entry->text, k->name, k->length)))
+        return EAGAIN;
+    e = find_judge(seen, t);
     return names_holds(&proof) ? e : EAGAIN;
 }
 
 int acre__object_look(acre_segment *s, const names_key *k, const acre_type *t, object_seen *seen)
 {
-    int e = find_once(s, k, t, seen);
+    int e = find_fast(s, k, t, seen);
+    if (e == EAGAIN)
+        e = find_once(s, k, t, seen);
     return e == EAGAIN ? ACRE_ECORRUPT : e;
 }
 
-static __attribute__((noinline)) int find_again(acre_segment *s, const names_key *k,
-                                                const acre_type *t, object_seen *seen)
+/* Until nothing comes between. */
+static int find_often(acre_segment *s, const names_key *k, const acre_type *t, object_seen *seen)
 {
-    int e = EAGAIN;
+    int e = find_once(s, k, t, seen);
     for (int turn = 0; turn < FIND_TURNS && e == EAGAIN; turn++) {
         acre__pause();
         e = find_once(s, k, t, seen);
     }
+    return e;
+}
+
+static int find_surely(acre_segment *s, const names_key *k, const acre_type *t, object_seen *seen)
+{
+    int e = find_often(s, k, t, seen);
     if (e != EAGAIN || s->read_only)
         return e;
     e = acre__names_enter(s);
@@ -111,24 +139,42 @@ static __attribute__((noinline)) int find_again(acre_segment *s, const names_key
     return e;
 }
 
-int acre__object_find(acre_segment *s, const acre_type *t, uint32_t kind, const char *name, size_t length, void **out,
-                      size_t *count)
+static inline int find_answer(const object_seen *seen, void **out, size_t *count)
+{
+    if (out)
+        *out = seen->address;
+    if (count)
+        *count = seen->count;
+    return 0;
+}
+
+static __attribute__((noinline)) int find_slowly(acre_segment *s, const acre_type *t, uint32_t kind, const char *name,
+                                                 size_t length, void **out, size_t *count)
+{
+    object_seen seen;
+    names_key k = key_make(s, kind, name, length);
+    int e = find_surely(s, &k, t, &seen);
+    return e ? e : find_answer(&seen, out, count);
+}
+
+static FIND_INLINE int find_object(acre_segment *s, const acre_type *t, uint32_t kind, const char *name, size_t length,
+                                   void **out, size_t *count)
 {
     object_seen seen;
     int e = object_name_check(s, name, length);
     if (e)
         return e;
     names_key k = key_make(s, kind, name, length);
-    e = find_once(s, &k, t, &seen);
-    if (__builtin_expect(e == EAGAIN, 0))
-        e = find_again(s, &k, t, &seen);
-    if (e)
-        return e;
-    if (out)
-        *out = seen.address;
-    if (count)
-        *count = seen.count;
-    return 0;
+    e = find_fast(s, &k, t, &seen);
+    if (e == EAGAIN)
+        return find_slowly(s, t, kind, name, length, out, count);
+    return e ? e : find_answer(&seen, out, count);
+}
+
+int acre__object_find(acre_segment *s, const acre_type *t, uint32_t kind, const char *name, size_t length, void **out,
+                      size_t *count)
+{
+    return find_object(s, t, kind, name, length, out, count);
 }
 
 int acre_find_n(acre_segment *s, const acre_type *t, const char *name, size_t length, void **out,
@@ -136,7 +182,7 @@ int acre_find_n(acre_segment *s, const acre_type *t, const char *name, size_t le
 {
     if (t && !t->name)
         return EINVAL;
-    return acre__object_find(s, t, ACRE_OBJECT_NAMED, name, length, out, count);
+    return find_object(s, t, ACRE_OBJECT_NAMED, name, length, out, count);
 }
 
 int acre_find(acre_segment *s, const acre_type *t, const char *name, void **out, size_t *count)

@@ -123,7 +123,7 @@ static void every_alignment_A17(acre_segment *s)
 
 static void another_type_is_told(acre_segment *s)
 {
-    acre_type t = {"thing", 24, 8, NULL, NULL}, name = t, size = t, align = t;
+    acre_type t = {.name = "thing", .size = 24, .align = 8}, name = t, size = t, align = t;
     void *p = s, *q;
     name.name = "thong";
     size.size = 25;
@@ -161,7 +161,7 @@ static void what_is_no_object_is_refused(acre_segment *s)
     ACRE_CHECK_EQUAL(acre_destroy_ptr(s, NULL, NULL), ACRE_EINVALID);
     ACRE_CHECK_EQUAL(acre_object_info(s, acre_segment_base(s), &o), ACRE_EINVALID);
     ACRE_CHECK_EQUAL(acre_object_info(s, (char *)acre_segment_base(s) + acre_segment_size(s), &o), ACRE_EINVALID);
-    acre_type none = {.name = "t", .size = 0}, odd = {.name = "t", .size = 1, .align = 3}, far = {"t", 1, 8192, 0, 0};
+    acre_type none = {.name = "t", .size = 0}, odd = {.name = "t", .size = 1, .align = 3}, far = {.name = "t", .size = 1, .align = 8192};
     const acre_type *wrong[] = {NULL, &none, &odd, &far, &(acre_type){.name = "", .size = 1}};
     for (int i = 0; i < 5; i++)
         ACRE_CHECK_EQUAL(acre_construct(s, wrong[i], "x", 1, NULL, NULL), EINVAL);
@@ -199,7 +199,8 @@ static void noisy_fini(acre_segment *s, void *element)
     logged.ended[logged.ends++] = *(int *)element - 100;
 }
 
-static const acre_type noisy_type = {"noisy", sizeof(int), sizeof(int), noisy_init, noisy_fini};
+static const acre_type noisy_type = {
+    .name = "noisy", .size = sizeof(int), .align = sizeof(int), .init = noisy_init, .fini = noisy_fini};
 
 static void what_was_built_is_undone_in_reverse_A19(acre_segment *s)
 {
@@ -221,7 +222,7 @@ static void what_was_built_is_undone_in_reverse_A19(acre_segment *s)
 
 /* Each makes the one below, some find the same one again, the last one may fail. */
 static int nest_init(acre_segment *s, void *element, size_t i, void *arg);
-static const acre_type nest_type = {"nest", sizeof(int), sizeof(int), nest_init, NULL};
+static const acre_type nest_type = {.name = "nest", .size = sizeof(int), .align = sizeof(int), .init = nest_init, .fini = NULL};
 
 static int nest_init(acre_segment *s, void *element, size_t i, void *arg)
 {
@@ -260,14 +261,14 @@ static void chain_fini(acre_segment *s, void *element)
     char name[32];
     snprintf(name, sizeof name, "chain %d", *(int *)element - 1);
     ACRE_CHECK_EQUAL(acre_destroy_ptr(s, NULL, element), EBUSY);
-    acre_type t = {"chain", sizeof(int), sizeof(int), NULL, chain_fini};
+    acre_type t = {.name = "chain", .size = sizeof(int), .align = sizeof(int), .fini = chain_fini};
     int e = acre_destroy(s, &t, name);
     ACRE_CHECK_EQUAL(e, *(int *)element == 1 ? ENOENT : 0);
 }
 
 static void destructors_destroy(acre_segment *s)
 {
-    acre_type t = {"chain", sizeof(int), sizeof(int), NULL, chain_fini};
+    acre_type t = {.name = "chain", .size = sizeof(int), .align = sizeof(int), .fini = chain_fini};
     char name[32];
     for (int i = 1; i <= 8; i++) {
         int *p;

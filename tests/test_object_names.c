@@ -213,3 +213,48 @@ static void a_shrunk_index_finds(acre_segment *s)
     X(__VA_ARGS__, what_is_reserved_need_not_grow_A22)         \
     X(__VA_ARGS__, a_shrunk_index_finds)
 OBJECT_CASES(CASES, object_names)
+
+/* ================================ hashes that are equal ================================ */
+
+static names_entry *entry_of(void *p)
+{
+    return (names_entry *)(void *)((char *)p - ((names_tag *)p)[-1].distance);
+}
+
+/* A name that another one follows on its chain, and that one; both are given the same hash, by hand. */
+static bool twin(acre_segment *s, int n, char first[32], char second[32])
+{
+    for (int i = 0; i < n; i++) {
+        void *p;
+        snprintf(first, 32, "twin %d", i);
+        ACRE_CHECK_EQUAL(acre_find(s, NULL, first, &p, NULL), 0);
+        names_entry *next = acre_segment_address(s, entry_of(p)->next);
+        if (!next)
+            continue;
+        snprintf(second, 32, "%s", (const char *)next->text);
+        entry_of(p)->hash = next->hash;
+        return true;
+    }
+    return false;
+}
+
+ACRE_TEST(object_names, an_equal_hash_is_not_the_name)
+{
+    enum { N = 400 };
+    acre_segment *s;
+    char name[32], second[32];
+    void *p, *q;
+    ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_ANON, NULL, &(acre_segment_options){.size = 1 << 20}), 0);
+    for (int i = 0; i < N; i++) {
+        snprintf(name, sizeof name, "twin %d", i);
+        ACRE_CHECK_EQUAL(acre_construct(s, &point_type, name, 1, NULL, NULL), 0);
+    }
+    ACRE_CHECK(twin(s, N, name, second));
+    ACRE_CHECK_EQUAL(acre_find(s, &point_type, second, &p, NULL), 0);
+    ACRE_CHECK(!strcmp((const char *)entry_of(p)->text, second));
+    ACRE_CHECK_EQUAL(acre_construct(s, &point_type, second, 1, NULL, NULL), EEXIST);
+    ACRE_CHECK_EQUAL(acre_find(s, &point_type, name, &q, NULL), ENOENT);
+    ACRE_CHECK_EQUAL(acre_destroy(s, &point_type, second), 0);
+    ACRE_CHECK_EQUAL(acre_find(s, &point_type, second, &p, NULL), ENOENT);
+    acre_segment_close(s);
+}

@@ -171,8 +171,8 @@ static void stop_fini(acre_segment *s, void *element)
     raise(SIGSTOP);
 }
 
-static const acre_type stop_type = {"pair", sizeof(pair), __alignof__(pair), stop_init, NULL};
-static const acre_type stop_late_type = {"pair", sizeof(pair), __alignof__(pair), NULL, stop_fini};
+static const acre_type stop_type = {.name = "pair", .size = sizeof(pair), .align = __alignof__(pair), .init = stop_init, .fini = NULL};
+static const acre_type stop_late_type = {.name = "pair", .size = sizeof(pair), .align = __alignof__(pair), .init = NULL, .fini = stop_fini};
 
 static void stop_in_construct(void *arg)
 {

@@ -53,7 +53,7 @@ static int nest_init(acre_segment *s, void *element, size_t i, void *arg)
     return e == EEXIST ? 0 : e ? e : cell_init(s, element, i, NULL);
 }
 
-static const acre_type nest_type = {"cell", sizeof(cell), __alignof__(cell), nest_init, cell_fini};
+static const acre_type nest_type = {.name = "cell", .size = sizeof(cell), .align = __alignof__(cell), .init = nest_init, .fini = cell_fini};
 
 static void step_check_cells(const cell *c, size_t n)
 {

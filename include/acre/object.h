@@ -59,14 +59,16 @@ typedef struct acre_type {
     int (*init)(acre_segment *s, void *element, size_t i, void *arg);
     /* Undo an element.  NULL: there is nothing to do. */
     void (*fini)(acre_segment *s, void *element);
+    size_t name_length; /* bytes of name; 0: they are counted each time */
 } acre_type;
 
 /* An initialiser for an acre_type of C's type T. */
-#define ACRE_TYPE_INIT(T, init, fini) {#T, sizeof(T), __alignof__(T), init, fini}
+#define ACRE_TYPE_INIT(T, init, fini) {#T, sizeof(T), __alignof__(T), init, fini, sizeof #T - 1}
 
 /* In C also where it is needed; further members may follow: ACRE_TYPE(struct point, .init = point_init). */
 #define ACRE_TYPE(T, ...) \
-    (&(const acre_type){.name = #T, .size = sizeof(T), .align = __alignof__(T), ##__VA_ARGS__})
+    (&(const acre_type){                                                                           \
+        .name = #T, .size = sizeof(T), .align = __alignof__(T), .name_length = sizeof #T - 1, ##__VA_ARGS__})
 
 /* ================================ making ================================ */
 
