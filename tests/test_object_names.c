@@ -226,7 +226,7 @@ static bool twin(acre_segment *s, int n, char first[32], char second[32])
 {
     for (int i = 0; i < n; i++) {
         void *p;
-        snprintf(first, 32, "twin %d", i);
+        snprintf(first, 32, "twin %03d", i);
         ACRE_CHECK_EQUAL(acre_find(s, NULL, first, &p, NULL), 0);
         names_entry *next = acre_segment_address(s, entry_of(p)->next);
         if (!next)
@@ -246,7 +246,7 @@ ACRE_TEST(object_names, an_equal_hash_is_not_the_name)
     void *p, *q;
     ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_ANON, NULL, &(acre_segment_options){.size = 1 << 20}), 0);
     for (int i = 0; i < N; i++) {
-        snprintf(name, sizeof name, "twin %d", i);
+        snprintf(name, sizeof name, "twin %03d", i);
         ACRE_CHECK_EQUAL(acre_construct(s, &point_type, name, 1, NULL, NULL), 0);
     }
     ACRE_CHECK(twin(s, N, name, second));
