@@ -115,19 +115,25 @@ NAMES_LOOKS static int hash_next(acre_segment *s, const acre_cursor *c, acre_off
 
 /* ---- with it ---- */
 
+/* Whether a is before b in the order of bits read backwards: of the lowest bit in which they differ, b has it. */
+static inline bool hash_before(uint64_t a, uint64_t b)
+{
+    uint64_t differ = a ^ b;
+    return differ & -differ & b;
+}
+
 /* The link to the first entry in its bucket that is not before this one (its offset, and the order that its
  * hash gives).  NULL: the chain is damaged. */
 static acre_off *hash_seek(acre_segment *s, uint64_t hash, acre_off entry)
 {
-    uint64_t number = hash_number(s), order = key_reverse(hash);
+    uint64_t number = hash_number(s);
     names_view v = names_look(s);
     acre_off *link = number ? hash_slot_in(s, &v, hash_bucket(hash, number)) : NULL;
     for (uint64_t steps = 0; link && *link; steps++) {
         names_entry *e = names_entry_in(&v, *link);
         if (!e || (steps >= HASH_LONG && steps > names_most_steps(s)))
             return NULL;
-        uint64_t its = key_reverse(e->hash);
-        if (its > order || (its == order && *link >= entry))
+        if (hash_before(hash, e->hash) || (e->hash == hash && *link >= entry))
             break;
         link = &e->next;
     }
