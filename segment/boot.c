@@ -7,6 +7,7 @@
  * a lock before the new boot is stored.  So a word seen together with the old boot is from then.
  */
 #include "segment/internal.h"
+#include "sync/bug.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -84,11 +85,13 @@ static void boot_orphan(void *arg, uint32_t *word)
         acre__robust_orphan(word, seen);
 }
 
-/* What the dead had begun: now, as there may be nobody who comes to do it. */
+/* What the dead had begun: now, as there may be nobody who comes to do it.  It frees blocks, and opening a foreign
+ * file must be safe whatever is in it: not in a heap that is not sound. */
 static void boot_finish(acre_segment *s)
 {
     const segment_directory *d = segment_directory_of(s);
-    if (d && (d->tx.record || d->hold.first))
+    bool begun = d && (d->tx.record || d->hold.first);
+    if (begun && (ACRE_BUG_IS(151) || acre_heap_check(&s->heap, NULL) == 0))
         acre__hold_sweep(s);
 }
 

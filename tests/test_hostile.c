@@ -312,3 +312,57 @@ static void images_of_strangers_are_survived(const acre_algorithm *a)
 #define ACRE_ALGORITHM(a) CASES(TEST_CASE, a)
 #include "alloc/algorithms.def"
 #undef ACRE_ALGORITHM
+
+/* ---- what was begun in another boot ---- */
+
+enum { BEGUN_SIZE = 64 << 10 };
+static _Alignas(4096) unsigned char begun_image[BEGUN_SIZE], begun_copy[BEGUN_SIZE];
+
+/* An image with a transaction that has a block, as of another boot. */
+static void begun_make(void)
+{
+    acre_segment *s;
+    acre_tx tx;
+    void *p;
+    acre_segment_options o = {.size = BEGUN_SIZE, .buffer = begun_image};
+    ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_BUFFER, NULL, &o), 0);
+    ACRE_CHECK_EQUAL(acre_tx_begin(&tx, s), 0);
+    ACRE_CHECK_EQUAL(acre_tx_alloc(&tx, acre_segment_root(s), 100, &p), 0);
+    memcpy(begun_copy, begun_image, BEGUN_SIZE);
+    ACRE_CHECK_EQUAL(acre_tx_abort(&tx), 0);
+    acre_segment_close(s);
+    memcpy(begun_image, begun_copy, BEGUN_SIZE);
+    ((segment_header *)(void *)begun_image)->boot = 1;
+}
+
+/* Open a copy, of whose heap this word was changed: whether its check finds that.  *record: what there is still. */
+static bool begun_open(size_t word, acre_off *record)
+{
+    acre_segment *s;
+    memcpy(begun_copy, begun_image, BEGUN_SIZE);
+    const segment_header *h = (void *)begun_copy;
+    const acre__heap_control *c = (void *)(begun_copy + h->heap);
+    uint64_t *region = (void *)(begun_copy + h->heap + c->region_start);
+    region[word / 2] ^= word % 2;
+    acre_segment_options o = {.size = BEGUN_SIZE, .buffer = begun_copy};
+    if (acre_segment_open(&s, ACRE_BUFFER, NULL, &o) != 0)
+        return false;
+    bool found = acre_heap_check(acre_segment_heap(s), NULL) != 0;
+    *record = ((segment_directory *)(void *)(begun_copy + SEGMENT_HEADER))->tx.record;
+    acre_segment_close(s);
+    return found;
+}
+
+ACRE_TEST(hostile, opening_frees_nothing_in_an_unsound_heap)
+{
+    acre_off record;
+    size_t found = 0;
+    begun_make();
+    ACRE_CHECK(!begun_open(0, &record) && record == 0); /* sound: what was begun is undone */
+    for (size_t word = 1; word < 32; word += 2)
+        if (begun_open(word, &record)) {
+            ACRE_CHECK(record != 0);
+            found++;
+        }
+    ACRE_CHECK(found != 0);
+}
