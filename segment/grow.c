@@ -2,6 +2,7 @@
 /* grow.c: a segment that grows by itself.  Step and limit are in the header, so that all processes agree; what
  * calls this is the heap (alloc/more.c), under its lock. */
 #include "segment/internal.h"
+#include "sync/bug.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -34,6 +35,8 @@ uint64_t acre__grow_limit(const acre_segment *s)
 static uint64_t grow_reach(const acre_segment *s)
 {
     uint64_t reach = grow_least(acre__grow_limit(s), s->window);
+    if (s->grow_limit && !ACRE_BUG_IS(152))
+        reach = grow_least(reach, s->grow_limit);
     return s->fd < 0 ? reach : reach & ~(uint64_t)(s->page - 1);
 }
 

@@ -22,6 +22,7 @@ struct acre_segment {
     uint64_t room;       /* ACRE_BUFFER: bytes of the buffer; else 0 */
     size_t page;         /* bytes of a page of the memory */
     uint32_t huge_pages; /* enum acre_huge_pages */
+    uint64_t grow_limit; /* of this process; 0: what the header says */
     const struct names_index *index; /* how objects are found; NULL: they are not */
     uint64_t names_seed;             /* of names' hashes */
     acre_heap heap;

@@ -28,6 +28,7 @@ int acre__segment_new(acre_segment **out, enum acre_source source, const acre_se
     s->read_only = access == ACRE_ACCESS_READ || access == ACRE_ACCESS_READ_PRIVATE;
     s->address = o->address;
     s->huge_pages = o->huge_pages;
+    s->grow_limit = o->grow_limit;
     s->fd = s->xsi = -1;
     *out = s;
     return 0;

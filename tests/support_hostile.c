@@ -174,7 +174,8 @@ static int hostile_open(const hostile_place *p, const unsigned char *image, size
                         bool read_only, bool in_file, acre_segment **s)
 {
     unsigned char *at = p->room + (HOSTILE_ROOM - size) / 16 * 16;
-    acre_segment_options o = {.read_only = read_only, .fd = p->fd, .buffer = at, .size = size};
+    acre_segment_options o = {.read_only = read_only, .fd = p->fd, .buffer = at, .size = size,
+                              .grow_limit = 1 << 20};
     if (!in_file) {
         memcpy(at, image, size);
         return acre_segment_open(s, ACRE_BUFFER, NULL, &o);

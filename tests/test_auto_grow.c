@@ -226,6 +226,24 @@ ACRE_TEST(auto_grow, a_small_window_is_no_crash)
     acre_segment_close(s);
 }
 
+/* A stranger's file may say that it grows by all that the disk has. */
+ACRE_TEST(auto_grow, who_opens_sets_a_limit)
+{
+    acre_segment_options o = {.size = GROW_SIZE, .capacity = GROW_CAPACITY, .grow_step = GROW_CAPACITY};
+    acre_segment *s = test_segment_in(ACRE_MEMFD, o), *mine;
+    acre_segment_options limited = {.fd = acre_segment_fd(s), .grow_limit = GROW_SIZE + GROW_STEP};
+    ACRE_CHECK_EQUAL(acre_segment_open(&mine, ACRE_MEMFD, NULL, &limited), 0);
+    while (acre_alloc(acre_segment_heap(mine), 1000))
+        ;
+    ACRE_CHECK_EQUAL(acre_segment_size(mine), GROW_SIZE + GROW_STEP);
+    ACRE_CHECK(acre_alloc(acre_segment_heap(s), 1000));
+    ACRE_CHECK_EQUAL(acre_segment_size(mine), GROW_CAPACITY);
+    ACRE_CHECK(acre_alloc(acre_segment_heap(mine), 1000)); /* there is room */
+    test_sound(acre_segment_heap(s));
+    acre_segment_close(mine);
+    acre_segment_close(s);
+}
+
 static void grow_in_small_files(void *arg)
 {
     acre_segment *s = arg;

@@ -88,7 +88,8 @@ typedef struct acre_segment_options {
     uint32_t index;      /* create: enum acre_index */
     size_t grow_step;    /* create: where an allocation finds no room, the segment grows by so many bytes, or
                             what is needed if that is more; 0 = it does not grow by itself */
-    size_t grow_limit;   /* create: up to so many bytes; 0, or more than capacity = capacity */
+    size_t grow_limit;   /* create: up to so many bytes; 0, or more than capacity = capacity.  Open: the same for
+                            what this process allocates, if it is less: a stranger's file may say anything */
     uint32_t access;     /* open: enum acre_access; create: 0 */
     int xsi_id;          /* open ACRE_XSI without a name: acre_segment_xsi_id() of who created it */
     void *address;       /* map it there and nowhere else, a multiple of a page; NULL: anywhere (and always so
