@@ -195,9 +195,3 @@ int acre_memory_remove(enum acre_source source, const char *name)
     acre__file_close(&f);
     return e;
 }
-
-void acre_memory_guard_end(acre_memory_guard *guard)
-{
-    if (guard->name)
-        acre_memory_remove(guard->source, guard->name);
-}

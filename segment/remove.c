@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* remove.c: taking segments' names away. */
+/* remove.c: taking names away. */
 #include "segment/internal.h"
 
 #include <errno.h>
@@ -30,8 +30,10 @@ int acre_segment_remove(enum acre_source source, const char *name)
     return e;
 }
 
-void acre_remove_guard_end(acre_remove_guard *g)
+void acre_remover_end(acre_remover *r)
 {
-    if (g->name)
-        acre_segment_remove(g->source, g->name);
+    if (r->name && r->remove_from)
+        r->remove_from(r->source, r->name);
+    else if (r->name)
+        r->remove(r->name);
 }

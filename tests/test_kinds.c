@@ -638,9 +638,9 @@ ACRE_TEST(kinds, guards_remove_on_exit_A39)
     strcpy(name, test_name());
     strcpy(kept, test_name());
     {
-        ACRE_REMOVE_ON_EXIT(ACRE_SHM, name);
-        ACRE_REMOVE_ON_EXIT(ACRE_SHM, "acre-test-none");
-        acre_remove_guard own __attribute__((cleanup(acre_remove_guard_end))) = {ACRE_SHM, kept};
+        ACRE_REMOVED(guard, acre_segment_remove, ACRE_SHM, name);
+        ACRE_REMOVED(none, acre_segment_remove, ACRE_SHM, "acre-test-none");
+        ACRE_REMOVED(own, acre_segment_remove, ACRE_SHM, kept);
         ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_SHM, name, &defaults), 0);
         acre_segment_close(s);
         ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_SHM, kept, &defaults), 0);
@@ -650,4 +650,17 @@ ACRE_TEST(kinds, guards_remove_on_exit_A39)
     ACRE_CHECK(!exists(name) && exists(kept));
     ACRE_CHECK_EQUAL(acre_segment_remove(ACRE_SHM, kept), 0);
     acre_segment_close(s);
+}
+
+ACRE_TEST(kinds, guards_remove_what_has_but_a_name_A39)
+{
+    const char *name = test_name();
+    acre_queue *q;
+    acre_queue_options o = {.capacity = 4, .max_size = 16};
+    {
+        ACRE_REMOVED_NAME(guard, acre_queue_remove, name);
+        ACRE_CHECK_EQUAL(acre_queue_create(&q, name, &o), 0);
+        acre_queue_close(q);
+    }
+    ACRE_CHECK_EQUAL(acre_queue_open(&q, name, NULL), ENOENT);
 }

@@ -96,7 +96,7 @@ static void halves(enum acre_source source, const char *name)
 ACRE_TEST(region, halves_of_shared_memory_at_any_byte_A35)
 {
     const char *name = test_name();
-    ACRE_MEMORY_REMOVED(guard, ACRE_SHM, name);
+    ACRE_REMOVED(guard, acre_memory_remove, ACRE_SHM, name);
     halves(ACRE_SHM, name);
     acre_memory m;
     ACRE_CHECK_EQUAL(
@@ -110,7 +110,7 @@ ACRE_TEST(region, halves_of_shared_memory_at_any_byte_A35)
 ACRE_TEST(region, halves_of_files_and_nameless_memory_at_any_byte_A35)
 {
     const char *path = path_of();
-    ACRE_MEMORY_REMOVED(guard, ACRE_FILE, path);
+    ACRE_REMOVED(guard, acre_memory_remove, ACRE_FILE, path);
     halves(ACRE_FILE, path);
     halves(ACRE_MEMFD, NULL);
 }
@@ -199,7 +199,7 @@ static int fault_of_writing(volatile char *at)
 ACRE_TEST(region, modes_do_what_they_say_A35)
 {
     const char *name = test_name();
-    ACRE_MEMORY_REMOVED(guard, ACRE_SHM, name);
+    ACRE_REMOVED(guard, acre_memory_remove, ACRE_SHM, name);
     acre_memory m = memory_of(ACRE_SHM, name, SIZE), look;
     acre_memory_options read_only = {.read_only = true};
     ACRE_CHECK_EQUAL(acre_memory_open(&look, ACRE_SHM, name, &read_only), 0);
@@ -270,7 +270,7 @@ ACRE_TEST(region, shrinks_from_both_sides_A36)
 ACRE_TEST(region, flushes_any_part_A37)
 {
     const char *path = path_of();
-    ACRE_MEMORY_REMOVED(guard, ACRE_FILE, path);
+    ACRE_REMOVED(guard, acre_memory_remove, ACRE_FILE, path);
     acre_memory m = memory_of(ACRE_FILE, path, SIZE);
     acre_mapping r = mapped(&m, (acre_mapping_options){.offset = 333});
     static const size_t at[] = {0, 1, 100, 4096, 5000, SIZE - 334}, n[] = {0, 1, 100};
@@ -368,13 +368,13 @@ ACRE_TEST(region, a_guard_removes_at_the_end_of_its_block_A39)
     acre_memory m = memory_of(ACRE_SHM, name, 1);
     acre_memory_close(&m);
     {
-        ACRE_MEMORY_REMOVED(guard, ACRE_SHM, name);
+        ACRE_REMOVED(guard, acre_memory_remove, ACRE_SHM, name);
         guard.name = NULL;
     }
     ACRE_CHECK_EQUAL(acre_memory_open(&m, ACRE_SHM, name, NULL), 0);
     acre_memory_close(&m);
     {
-        ACRE_MEMORY_REMOVED(guard, ACRE_SHM, name);
+        ACRE_REMOVED(guard, acre_memory_remove, ACRE_SHM, name);
     }
     ACRE_CHECK_EQUAL(acre_memory_open(&m, ACRE_SHM, name, NULL), ENOENT);
 }
@@ -410,7 +410,7 @@ ACRE_TEST(region, descriptors_from_elsewhere_are_checked)
 ACRE_TEST(region, a_memory_and_a_segment_may_have_one_name)
 {
     const char *name = test_name();
-    ACRE_MEMORY_REMOVED(guard, ACRE_SHM, name);
+    ACRE_REMOVED(guard, acre_memory_remove, ACRE_SHM, name);
     acre_memory m = memory_of(ACRE_SHM, name, SIZE);
     acre_segment *s;
     ACRE_CHECK_EQUAL(acre_segment_open(&s, ACRE_SHM, name, NULL), ENOENT);

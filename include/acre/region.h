@@ -80,17 +80,6 @@ ACRE_API void acre_memory_close(acre_memory *m);
  * ACRE_FILE. */
 ACRE_API int acre_memory_remove(enum acre_source source, const char *name);
 
-/* Removes a name at the end of a block:
- *     ACRE_MEMORY_REMOVED(guard, ACRE_SHM, "pictures");        guard.name = NULL: it shall stay
- * A process that is killed removes nothing. */
-typedef struct acre_memory_guard {
-    enum acre_source source;
-    const char *name; /* the caller's */
-} acre_memory_guard;
-ACRE_API void acre_memory_guard_end(acre_memory_guard *guard);
-#define ACRE_MEMORY_REMOVED(guard, source, name)                                                   \
-    acre_memory_guard guard __attribute__((cleanup(acre_memory_guard_end), unused)) = {source, name}
-
 /* ---- mapped regions ---- */
 
 enum acre_mapping_mode {

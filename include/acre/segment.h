@@ -135,18 +135,21 @@ ACRE_API int acre_segment_close(acre_segment *s);
  * somebody has it attached (EBUSY). */
 ACRE_API int acre_segment_remove(enum acre_source source, const char *name);
 
-/* Remove it when the block of code is left in which this stands, in any way but longjmp(), exit() and death:
- *     ACRE_REMOVE_ON_EXIT(ACRE_SHM, "example");
+/* Takes a name away when the block of code is left in which it stands, in any way but longjmp(), exit() and death:
+ *     ACRE_REMOVED(guard, acre_segment_remove, ACRE_SHM, "example");      or acre_memory_remove
+ *     ACRE_REMOVED_NAME(guard, acre_queue_remove, "jobs");                or acre_ring_remove, acre_named_remove
  * Whether there is one then, and whether that could be removed, is not told. */
-typedef struct acre_remove_guard {
+typedef struct acre_remover {
+    const char *name; /* the caller's; NULL: it shall stay */
+    int (*remove)(const char *name);
+    int (*remove_from)(enum acre_source source, const char *name); /* NULL: remove() */
     enum acre_source source;
-    const char *name; /* NULL: no more */
-} acre_remove_guard;
-ACRE_API void acre_remove_guard_end(acre_remove_guard *g);
-#define ACRE__REMOVE_GUARD(source, name, n) \
-    __attribute__((cleanup(acre_remove_guard_end), unused)) acre_remove_guard acre__remove_##n = {source, name}
-#define ACRE__REMOVE_GUARD_N(source, name, n) ACRE__REMOVE_GUARD(source, name, n)
-#define ACRE_REMOVE_ON_EXIT(source, name) ACRE__REMOVE_GUARD_N(source, name, __COUNTER__)
+} acre_remover;
+ACRE_API void acre_remover_end(acre_remover *r);
+#define ACRE_REMOVED(guard, remove_from, source, name)                                             \
+    acre_remover guard __attribute__((cleanup(acre_remover_end), unused)) = {name, NULL, remove_from, source}
+#define ACRE_REMOVED_NAME(guard, remove, name)                                                     \
+    acre_remover guard __attribute__((cleanup(acre_remover_end), unused)) = {name, remove, NULL, ACRE_SHM}
 
 /* The heap in it; belongs to the handle. */
 ACRE_API acre_heap *acre_segment_heap(acre_segment *s);
