@@ -652,6 +652,23 @@ ACRE_TEST(kinds, guards_remove_on_exit_A39)
     acre_segment_close(s);
 }
 
+/* A handle is a pointer: swapping two is swapping pointers, and each closes what it opened, once. */
+ACRE_TEST(kinds, handles_that_change_places_close_their_own_A29)
+{
+    acre_segment *a, *b;
+    ACRE_CHECK_EQUAL(acre_segment_create(&a, ACRE_ANON, NULL, &defaults), 0);
+    ACRE_CHECK_EQUAL(acre_segment_create(&b, ACRE_ANON, NULL, &defaults), 0);
+    int *x = acre_alloc(acre_segment_heap(a), sizeof *x), *y = acre_alloc(acre_segment_heap(b), sizeof *y);
+    *x = 1, *y = 2;
+    acre_segment *was = a;
+    a = b, b = was;
+    ACRE_CHECK(acre_segment_contains(a, y) && acre_segment_contains(b, x) && !acre_segment_contains(a, x));
+    ACRE_CHECK_EQUAL(acre_segment_close(a), 0);
+    ACRE_CHECK_EQUAL(*x, 1);
+    test_sound(acre_segment_heap(b));
+    ACRE_CHECK_EQUAL(acre_segment_close(b), 0);
+}
+
 ACRE_TEST(kinds, guards_remove_what_has_but_a_name_A39)
 {
     const char *name = test_name();

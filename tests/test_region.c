@@ -107,6 +107,41 @@ ACRE_TEST(region, halves_of_shared_memory_at_any_byte_A35)
     acre_memory_close(&m);
 }
 
+/* ---- handles ---- */
+
+static void swap_mappings(acre_mapping *a, acre_mapping *b)
+{
+    acre_mapping was = *a;
+    *a = *b;
+    *b = was;
+}
+
+ACRE_TEST(region, what_a_handle_was_moved_to_is_unmapped_once_A29)
+{
+    acre_memory from = memory_of(ACRE_MEMFD, NULL, 2 * page()), to = from;
+    from = (acre_memory){0};
+    acre_mapping a = mapped(&to, (acre_mapping_options){.size = page()}), moved = a;
+    acre_mapping b = mapped(&to, (acre_mapping_options){.offset = page()});
+    const char *first = a.address, *second = b.address;
+    fill(&moved, 0);
+    fill(&b, page());
+    a = (acre_mapping){0};
+    acre_mapping_unmap(&a);
+    acre_memory_close(&from);
+    swap_mappings(&moved, &b);
+    ACRE_CHECK(moved.address == second && b.address == first);
+    expect_filled(&b, 0);
+    expect_filled(&moved, page());
+    acre_mapping_unmap(&b);
+    ACRE_CHECK(!is_mapped(first) && is_mapped(second));
+    acre_mapping_unmap(&moved);
+    ACRE_CHECK(!is_mapped(second));
+    uint64_t size;
+    ACRE_CHECK_EQUAL(acre_memory_size(&to, &size), 0);
+    acre_memory_close(&to);
+    ACRE_CHECK_EQUAL(acre_memory_size(&to, &size), EBADF);
+}
+
 ACRE_TEST(region, halves_of_files_and_nameless_memory_at_any_byte_A35)
 {
     const char *path = path_of();
