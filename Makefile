@@ -238,7 +238,7 @@ check-asan:  ## the tests under address and undefined-behaviour sanitizers
 check-asan-clang:  ## the same with clang, but for the deaths
 	@$(MAKE) --no-print-directory VARIANT=asan-clang CC=clang CXX=clang++ check T="$(or $(T),$(ASAN_CLANG_TESTS))"
 RINGS := spsc bytes mpmc broadcast ring
-PRIMITIVES := mutex condition semaphore barrier wait_any
+PRIMITIVES := mutex mutex_death condition semaphore barrier wait_any
 check-valgrind: $(PRODUCTS) $(TESTS)  ## the tests of alloc, segment and sync under valgrind
 	@RUNNER="valgrind -q --error-exitcode=9 --trace-children=yes --child-silent-after-fork=yes" \
 	 FILTER='!(*_checks2|*_checks3|*_plain)/*' \
