@@ -242,11 +242,11 @@ PRIMITIVES := mutex mutex_death condition semaphore barrier wait_any
 check-valgrind: $(PRODUCTS) $(TESTS)  ## the tests of alloc, segment and sync under valgrind
 	@RUNNER="valgrind -q --error-exitcode=9 --trace-children=yes --child-silent-after-fork=yes" \
 	 FILTER='!(*_checks2|*_checks3|*_plain)/*' \
-	 tools/run-tests.sh $(B) $(filter %/test_alloc %/test_segment %/test_sync $(addprefix %/test_,$(PRIMITIVES)) %/test_queue $(addprefix %/test_,$(RINGS)),$(TESTS))
+	 tools/run-tests.sh $(B) $(filter %/test_alloc %/test_segment %/test_sync $(addprefix %/test_,$(PRIMITIVES)) %/test_queue %/test_queue_model $(addprefix %/test_,$(RINGS)),$(TESTS))
 check-tsan:  ## the concurrent tests under the thread sanitizer, plain runner
 	@$(MAKE) --no-print-directory VARIANT=tsan plain
 .PHONY: plain
-plain: $(addprefix $B/plain/test_,$(or $(T),sync $(PRIMITIVES) rw named file_lock queue queue_shared $(RINGS) concurrent sharded shared replay_together object_shared tx))
+plain: $(addprefix $B/plain/test_,$(or $(T),sync $(PRIMITIVES) rw named file_lock queue queue_model queue_shared $(RINGS) concurrent sharded shared replay_together object_shared tx))
 	@for t in $^; do $$t || exit 1; done
 
 # Naps are left out: nobody else uses the image, so that there is nobody to wait for.
