@@ -8,11 +8,11 @@
  * the block that both came from, as long as that is free.  A map beside the blocks holds a byte a
  * unit: what starts there.  Nothing stands in front of a user's block.
  *
- *   base                              flat                        + zone
- *   +------+-----------+-------------+-----+---------------------+-----+------- -
- *   | heap | map       | blocks      | map | blocks              | map | blocks
- *   +------+-----------+-------------+-----+---------------------+-----+------- -
- *    first zone: the region as created     zones that growth added
+ *   base                              flat          2^k                         2^(k+1)
+ *   +------+-----------+-------------+-----+--------+-----+---------------------+-----+------- -
+ *   | heap | map       | blocks      | map | blocks | map | blocks              | map | blocks
+ *   +------+-----------+-------------+-----+--------+-----+---------------------+-----+------- -
+ *    first zone: the region as created     zones that growth added, up to the next power of two each
  *
  *   map   84 00 00 … | 42 00 00 00 | 41 00 | 80 | a3 00 00 | 9f d1 … d6 00 …
  *         used 2^4     free 2^2      free 2  used 1  used 3   used, units in six digits
@@ -23,8 +23,8 @@
  *
  * Costs: O(log n) in the largest block's units; a run O(log² n).  Overhead: a byte a unit (6 %), and what
  * rounding up to a power of two leaves unused: a quarter of the bytes for sizes without a pattern
- * (trim=0).  A zone's blocks do not join with another zone's: blocks in what growth added are at
- * most an eighth of the size at creation; growth by less than a new zone's map waits for more.
+ * (trim=0).  A zone's blocks do not join with another zone's: the largest in what growth added is half of
+ * its zone, a quarter of the size then; growth by less than a new zone's map, a sixteenth of it, waits for more.
  *
  * B1  the constants fit each other; end lies in the region and not in a zone's map
  * B2  blocks tile each zone from behind its map to its end, free ones aligned to their size
@@ -355,7 +355,6 @@ static void bud_init(acre_region *r, size_t size, const acre_heap_options *o)
     h->skew = (uint32_t)((uintptr_t)r->base % BUD_PAGE);
     h->end = h->flat = bud_end_of(h, size);
     h->first = h->high = bud_first(h);
-    h->zone = bud_zone_size(h->flat);
     h->trim = o->param[0];
     h->seal = bud_seal(h);
     memset((char *)h + sizeof *h, 0, BUD_MAP - sizeof *h + h->flat);
@@ -427,7 +426,7 @@ const acre_algorithm acre__buddy = {
     .name = "buddy",
     .summary = "binary buddies: powers of two, a map beside the blocks",
     .flags = ACRE_ROBUST | ACRE_ANY_ADDRESS | ACRE_ROUNDS,
-    .layout_version = 1,
+    .layout_version = 2,
     .reach = (uint64_t)(BUD_REACH - BUD_PAGE) * BUD_UNIT,
     .min_size = BUD_LEAST_REGION,
     .journal_words = BUD_JOURNAL,

@@ -15,16 +15,9 @@ static uint32_t bud_first(const bud_heap *h)
     return (h->skew + BUD_MAP + h->flat + BUD_UNIT - 1) / BUD_UNIT;
 }
 
-/* A quarter of the size at creation: a new zone's map takes 1/64 of that. */
-static uint32_t bud_zone_size(uint32_t flat)
-{
-    uint32_t quarter = ((uint32_t)1 << bud_log(flat | 1)) / 4;
-    return quarter > BUD_LEAST_ZONE ? quarter : BUD_LEAST_ZONE;
-}
-
 static uint32_t bud_seal(const bud_heap *h)
 {
-    uint32_t facts[] = {h->flat, h->first, h->zone, h->skew, h->trim}, seal = 0;
+    uint32_t facts[] = {h->flat, h->first, h->skew, h->trim}, seal = 0;
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
         seal = (seal ^ facts[i]) * 0x9e3779b1u + 1;
     return seal;
@@ -39,7 +32,7 @@ static bool bud_sane(const acre_region *r)
         return false;
     if (h->skew >= BUD_PAGE || h->skew % 64 || h->flat % BUD_STEP || h->flat >= BUD_REACH)
         return false;
-    if (h->first != bud_first(h) || h->zone != bud_zone_size(h->flat))
+    if (h->first != bud_first(h))
         return false;
     if (h->end % BUD_STEP || h->end > most || h->end > (r->size + h->skew) / BUD_UNIT)
         return false;

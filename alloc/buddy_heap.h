@@ -10,7 +10,7 @@
 
 /* BUD_PAGE: the grid of units starts at a multiple of this, so that blocks are aligned by address up
  * to it in every mapping of whole pages.  Ends are multiples of BUD_STEP units: 64 bytes. */
-enum { BUD_UNIT = 16, BUD_ORDERS = 31, BUD_PAGE = 4096, BUD_STEP = 4, BUD_LEAST_ZONE = 1024 };
+enum { BUD_UNIT = 16, BUD_ORDERS = 31, BUD_PAGE = 4096, BUD_STEP = 4 };
 #define BUD_REACH 0x80000000u /* units */
 
 /* A map byte: USED | order; USED | SMALL | units (below 32, no power of two); USED | RUN, the units
@@ -24,11 +24,11 @@ typedef struct bud_heap {
     uint32_t end;    /* units are below it */
     uint32_t flat;   /* units of the first zone; constant, as all up to seal */
     uint32_t first;  /* the first zone's first unit behind its map */
-    uint32_t zone;   /* units of a zone that is added by growth; a power of two */
     uint32_t skew;   /* bytes of the grid in front of base */
     uint32_t trim;   /* 1: what a request does not need of its block is given back at once */
     uint32_t seal;   /* of the constants: damage shows */
     uint32_t high;   /* units ever in use */
+    uint32_t reserved;
     uint32_t list[BUD_ORDERS]; /* first free block, 0 = none */
 } bud_heap;
 
@@ -55,20 +55,28 @@ ACRE_INLINE bud_links *bud_links_of(const acre_region *r, uint32_t u)
     return (bud_links *)bud_address(r, u);
 }
 
-/* ---- zones ---- */
+/* ---- zones ----
+ *
+ * The first is the region as created; what growth adds is parted at the powers of two, so that zones grow with
+ * the heap, and with them the largest block. */
+
+static inline uint32_t bud_log(uint32_t units)
+{
+    return 31 - (uint32_t)__builtin_clz(units);
+}
 
 /* The zone that u lies in: its first unit, 0 for the first zone. */
 static inline uint32_t bud_zone_of(const bud_heap *h, uint32_t u)
 {
-    uint32_t start = u & ~(h->zone - 1);
     if (u < h->flat)
         return 0;
+    uint32_t start = (uint32_t)1 << bud_log(u);
     return start > h->flat ? start : h->flat;
 }
 
 static inline uint32_t bud_zone_end(const bud_heap *h, uint32_t zone)
 {
-    return zone ? (zone | (h->zone - 1)) + 1 : h->flat;
+    return zone ? (uint32_t)2 << bud_log(zone) : h->flat;
 }
 
 /* The first unit behind the zone's map. */
@@ -147,11 +155,6 @@ ACRE_INLINE void bud_note_block(const acre_region *r, const uint8_t *m, uint32_t
     bud_note(r, m);
     if (__builtin_expect(bud_is_run(units), 0) && !ACRE_BUG_IS(39))
         bud_note(r, m + BUD_DIGITS);
-}
-
-static inline uint32_t bud_log(uint32_t units)
-{
-    return 31 - (uint32_t)__builtin_clz(units);
 }
 
 static inline void bud_mark(uint8_t *m, uint32_t units)

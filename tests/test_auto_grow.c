@@ -61,8 +61,7 @@ static void alloc_fills_it_to_the_limit(const acre_algorithm *a)
 static void every_call_grows_it(const acre_algorithm *a)
 {
     enum { MANY = 3 };
-    bool buddy = strcmp(a->name, "buddy") == 0; /* of a small heap: no block has more than an eighth of it */
-    const size_t block = buddy ? 24000 : 40000, twice = buddy ? block : 2 * block;
+    const size_t block = 40000, twice = 2 * block;
     acre_off *root;
     void *out[MANY];
     acre_segment *s = grow_segment(a);
@@ -102,6 +101,27 @@ static void every_call_grows_it(const acre_algorithm *a)
         test_sound(h);
         acre_segment_close(t);
     }
+    acre_segment_close(s);
+}
+
+/* However small it was: a quarter of what it has grown to is one block, and a block of any size lets it grow. */
+static void small_ones_have_large_blocks(const acre_algorithm *a)
+{
+    enum { MOST = 256 << 20 };
+    test_skip_flags(a, ACRE_REFERENCE | ACRE_NO_FREE);
+    TEST_NEEDS(a, grow);
+    acre_segment_options o = grow_options(a);
+    o.size = 64 << 10, o.capacity = MOST, o.grow_limit = 0;
+    acre_segment *s = test_segment_in(ACRE_MEMFD, o);
+    for (size_t size = 1 << 20; size <= 64 << 20; size *= 4) {
+        ACRE_CHECK_EQUAL(acre_segment_grow(s, size), 0);
+        void *p = acre_alloc(acre_segment_heap(s), size / 4 - size / 64);
+        ACRE_CHECK(p && acre_segment_size(s) == size, "%zu", size);
+        acre_free(acre_segment_heap(s), p);
+    }
+    ACRE_CHECK(acre_alloc(acre_segment_heap(s), 30 << 20));
+    ACRE_CHECK(acre_alloc(acre_segment_heap(s), 60 << 20));
+    test_sound(acre_segment_heap(s));
     acre_segment_close(s);
 }
 
@@ -152,6 +172,7 @@ static void without_a_step_it_stays(const acre_algorithm *a)
 #define CASES(X, a)                                    \
     X(a, alloc_fills_it_to_the_limit)                  \
     X(a, every_call_grows_it)                          \
+    X(a, small_ones_have_large_blocks)                 \
     X(a, what_has_no_room_at_the_limit_grows_nothing)  \
     X(a, without_a_step_it_stays)
 #define ACRE_ALGORITHM(a) TEST_CASES_AND_PLAIN(CASES, a)
