@@ -28,7 +28,7 @@
  *
  * B1  the constants fit each other; end lies in the region and not in a zone's map
  * B2  blocks tile each zone from behind its map to its end, free ones aligned to their size
- * B3  the map's other bytes are 0
+ * B3  the map's other bytes below end are 0; behind it they are anything
  * B4  no two buddies of one order are free
  * B5  a free block is in its order's list exactly once, the list's links go both ways, and the
  *     order's bit is set exactly if the list is not empty
@@ -330,15 +330,17 @@ static uint32_t bud_end_of(const bud_heap *h, uint64_t size)
     return (uint32_t)((size + h->skew) / BUD_UNIT) & ~(uint32_t)(BUD_STEP - 1);
 }
 
-/* All units from the heap's old end on are free; zones that were not there get an empty map first,
- * for joining looks into any. */
+/* All units from the heap's old end on are free; their part of the map is cleared first, for joining looks into
+ * any below the new end. */
 static void bud_extend(const acre_region *r, uint32_t old)
 {
     bud_heap *h = bud_of(r);
     uint32_t start = bud_zone_of(h, old);
-    for (uint32_t zone = start; zone < h->end; zone = bud_zone_end(h, zone))
-        if (zone >= old && zone && !ACRE_BUG_IS(37))
-            memset(bud_zone_map(r, zone), 0, bud_zone_end(h, zone) - zone);
+    for (uint32_t zone = start; zone < h->end; zone = bud_zone_end(h, zone)) {
+        uint32_t from = zone > old ? zone : old;
+        if (!zone || !ACRE_BUG_IS(37))
+            memset(bud_zone_map(r, zone) + (from - zone), 0, bud_zone_limit(h, zone) - from);
+    }
     for (uint32_t zone = start; zone < h->end; zone = bud_zone_end(h, zone)) {
         uint32_t from = bud_zone_body(h, zone), to = bud_zone_limit(h, zone);
         from = from > old ? from : old;
@@ -357,7 +359,7 @@ static void bud_init(acre_region *r, size_t size, const acre_heap_options *o)
     h->first = h->high = bud_first(h);
     h->trim = o->param[0];
     h->seal = bud_seal(h);
-    memset((char *)h + sizeof *h, 0, BUD_MAP - sizeof *h + h->flat);
+    memset((char *)h + sizeof *h, 0, BUD_MAP - sizeof *h);
     bud_extend(r, 0);
 }
 

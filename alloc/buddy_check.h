@@ -127,12 +127,9 @@ static const char *bud_check_free(const acre_region *r, bud_found *f, uint32_t u
 static const char *bud_check_zone(const acre_region *r, bud_found *f, uint32_t zone)
 {
     const bud_heap *h = bud_of(r);
-    uint32_t body = bud_zone_body(h, zone), end = bud_zone_limit(h, zone),
-             all = bud_zone_end(h, zone);
-    uint8_t *map = bud_zone_map(r, zone);
+    uint32_t body = bud_zone_body(h, zone), end = bud_zone_limit(h, zone);
     f->at = zone;
-    if (!bud_all_zero(map, body - zone) ||
-        (end < all && !bud_all_zero(map + (end - zone), all - end)))
+    if (!bud_all_zero(bud_zone_map(r, zone), body - zone))
         return "B3";
     f->units += end - body;
     for (f->at = body; f->at < end;) {
@@ -198,8 +195,7 @@ static uint32_t bud_live_units(const acre_region *r, uint32_t u, uint32_t end)
     return units <= end - u ? units : 0;
 }
 
-/* Leave nothing in the zone's map but the entries of live blocks; behind the end stands what a growth
- * that was undone has left. */
+/* Leave nothing in the zone's map up to its end but the entries of live blocks. */
 static void bud_clean_zone(const acre_region *r, uint32_t zone)
 {
     const bud_heap *h = bud_of(r);
@@ -210,7 +206,6 @@ static void bud_clean_zone(const acre_region *r, uint32_t zone)
         units = live ? live : 1;
         memset(bud_map(r, u) + entry, 0, units - entry);
     }
-    memset(bud_zone_map(r, zone) + (end - zone), 0, bud_zone_end(h, zone) - end);
 }
 
 /* What lies between the live blocks is free. */
