@@ -46,7 +46,7 @@ NAMES_LOOKS static int hash_walk_on(const acre_segment *s, const names_view *v, 
     return ENOENT;
 }
 
-static int hash_find(acre_segment *s, const names_key *k, acre_off *entry, names_proof *proof)
+NAMES_LOOKS static int hash_find(acre_segment *s, const names_key *k, acre_off *entry, names_proof *proof)
 {
     const segment_names *n = names_of(s);
     names_view v = names_look(s);

@@ -48,7 +48,7 @@ static inline uint64_t hash_array_start(unsigned array)
 
 /* The bucket's first link; NULL: it cannot be there.  (Buckets of small tables come from two arrays in turns: no
  * branch may depend on which.) */
-NAMES_LOOKS static inline __attribute__((always_inline)) acre_off *
+static inline __attribute__((always_inline)) acre_off *
 hash_slot_in(const acre_segment *s, const names_view *v, uint64_t bucket)
 {
     unsigned array = hash_array(bucket);
@@ -74,7 +74,7 @@ static inline int hash_missed(const segment_names *n, const names_proof *proof, 
 }
 
 /* The first entry on a chain with that hash, which is as good as sure to be the one that is meant; 0: there is none. */
-NAMES_LOOKS static inline __attribute__((always_inline)) acre_off
+static inline __attribute__((always_inline)) acre_off
 hash_walk(const names_view *v, const acre_off *link, uint64_t hash)
 {
     unsigned steps = 0;
@@ -100,10 +100,9 @@ static inline __attribute__((always_inline)) int hash_enter(const acre_segment *
     proof->value = acre__load(proof->word);
     *buckets = acre__load(&n->buckets);
     uint64_t number = HASH_NUMBER(*buckets);
-    if (number < HASH_FIRST)
-        return hash_missed(n, proof, *buckets);
-    *link = hash_slot_in(s, v, hash_bucket(hash, number));
-    return *link ? 0 : EAGAIN;
+    bool any = number >= HASH_FIRST;
+    *link = any ? hash_slot_in(s, v, hash_bucket(hash, number)) : NULL;
+    return *link ? 0 : any ? EAGAIN : hash_missed(n, proof, *buckets);
 }
 
 /* The first entry of that hash.  0, ENOENT, EAGAIN: cannot be told like this. */

@@ -14,11 +14,12 @@
 /* Readings before a look gives up, and takes the lock if it can.  A running writer is out of the way after some. */
 enum { FIND_TURNS = 200 };
 
+/* (NAMES_LOOKS belongs to what these end up in.) */
 #define FIND_INLINE inline __attribute__((always_inline))
 
 /* ---- an entry ---- */
 
-NAMES_LOOKS static FIND_INLINE bool find_see(const names_view *v, acre_off at, object_seen *seen)
+static FIND_INLINE bool find_see(const names_view *v, acre_off at, object_seen *seen)
 {
     names_entry *e = names_entry_in(v, at);
     if (!e)
@@ -38,13 +39,13 @@ NAMES_LOOKS static FIND_INLINE bool find_see(const names_view *v, acre_off at, o
            at - v->low + distance + bytes <= v->room;
 }
 
-bool acre__object_see(const acre_segment *s, acre_off at, object_seen *seen)
+NAMES_LOOKS bool acre__object_see(const acre_segment *s, acre_off at, object_seen *seen)
 {
     names_view v = names_look(s);
     return find_see(&v, at, seen);
 }
 
-NAMES_LOOKS static FIND_INLINE bool find_type_is(const object_seen *seen, const acre_type *t)
+static FIND_INLINE bool find_type_is(const object_seen *seen, const acre_type *t)
 {
     uint32_t length = names_type_length(seen->shape);
     const uint64_t *text = length ? object_type_text(seen->entry, seen->shape) : seen->entry->text;
@@ -53,7 +54,7 @@ NAMES_LOOKS static FIND_INLINE bool find_type_is(const object_seen *seen, const 
            object_type_length(t) == length && key_is(text, t->name, length);
 }
 
-bool acre__object_type_is(const object_seen *seen, const acre_type *t)
+NAMES_LOOKS bool acre__object_type_is(const object_seen *seen, const acre_type *t)
 {
     return find_type_is(seen, t);
 }
@@ -91,7 +92,7 @@ static int find_once(acre_segment *s, const names_key *k, const acre_type *t, ob
 
 /* Of the hash index one reading in line, without anything in memory that can be in a register.  EAGAIN: something is
  * not as it mostly is. */
-NAMES_LOOKS static FIND_INLINE int find_fast(const acre_segment *s, const names_key *k, const acre_type *t,
+static FIND_INLINE int find_fast(const acre_segment *s, const names_key *k, const acre_type *t,
                                              object_seen *seen)
 {
     names_proof proof;
@@ -107,7 +108,7 @@ NAMES_LOOKS static FIND_INLINE int find_fast(const acre_segment *s, const names_
     return names_holds(&proof) ? e : EAGAIN;
 }
 
-int acre__object_look(acre_segment *s, const names_key *k, const acre_type *t, object_seen *seen)
+NAMES_LOOKS int acre__object_look(acre_segment *s, const names_key *k, const acre_type *t, object_seen *seen)
 {
     int e = find_fast(s, k, t, seen);
     if (e == EAGAIN)
@@ -171,14 +172,14 @@ static FIND_INLINE int find_object(acre_segment *s, const acre_type *t, uint32_t
     return e ? e : find_answer(&seen, out, count);
 }
 
-int acre__object_find(acre_segment *s, const acre_type *t, uint32_t kind, const char *name, size_t length, void **out,
-                      size_t *count)
+NAMES_LOOKS int acre__object_find(acre_segment *s, const acre_type *t, uint32_t kind, const char *name, size_t length,
+                                  void **out, size_t *count)
 {
     return find_object(s, t, kind, name, length, out, count);
 }
 
-int acre_find_n(acre_segment *s, const acre_type *t, const char *name, size_t length, void **out,
-                size_t *count)
+NAMES_LOOKS int acre_find_n(acre_segment *s, const acre_type *t, const char *name, size_t length, void **out,
+                            size_t *count)
 {
     if (t && !t->name)
         return EINVAL;
