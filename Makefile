@@ -73,7 +73,7 @@ say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@' &&) $(2)
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all deps-build deps-test deps-compare test check examples layers headers-check format \
-        check-asan check-asan-clang check-tsan check-valgrind fuzz coverage compare bench bench-sync growth procs plots \
+        check-asan check-asan-clang check-tsan check-valgrind fuzz coverage compare bench bench-sync growth names procs plots \
         traces install clean help crash crash-sync soak explore models bugs bugs-variant fast-path
 
 # ---- the jobs of a newcomer ----
@@ -306,6 +306,15 @@ procs: deps-compare  ## all patterns, everybody, 1 to 4 processes, with pictures
 	@$(MAKE) --no-print-directory all
 	@mkdir -p build
 	build/acre procs -a all -P all -p $(if $(QUICK),1$(comma)2,1$(comma)2$(comma)4) --seconds $(if $(QUICK),0.1,0.5) -o build/report $(ARGS)
+	@test ! -f build/report/results.jsonl || build/acre report -q build/report
+names: deps-compare  ## objects by name beside Boost's and std::unordered_map, into the report (QUICK=1; ARGS=…)
+	@$(MAKE) --no-print-directory all
+	@mkdir -p build/report
+	build/acre-bench --benchmark_filter='^names/' --benchmark_enable_random_interleaving=true \
+	    --benchmark_repetitions=$(if $(QUICK),2,5) --benchmark_min_time=$(if $(QUICK),0.02,0.1) \
+	    --benchmark_display_aggregates_only=true \
+	    --benchmark_out=build/names.json --benchmark_out_format=json $(ARGS)
+	build/acre report-names -o build/report build/names.json
 	@test ! -f build/report/results.jsonl || build/acre report -q build/report
 bench-sync: deps-compare  ## every lock, queue and ring beside its peers: build/report/sync.html (QUICK=1; ARGS=…)
 	@$(MAKE) --no-print-directory all

@@ -78,6 +78,19 @@ char *acre__report_slurp(const char *path, size_t *size)
     return text;
 }
 
+int acre__report_load_json(const char *file, json_t **root)
+{
+    json_error_t wrong;
+    FILE *in = fopen(file, "r");
+    if (!in)
+        return acre__report_say(errno, "%s: %s", file, strerror(errno));
+    *root = json_loadf(in, 0, &wrong);
+    fclose(in);
+    if (!*root)
+        return acre__report_say(EBADMSG, "%s:%d: %s", file, wrong.line, wrong.text);
+    return 0;
+}
+
 static int report_make_one(const char *path)
 {
     if (mkdir(path, 0777) && errno != EEXIST)

@@ -18,6 +18,8 @@ int acre__report_say(int error, const char *format, ...) __attribute__((format(p
 const char *acre__report_datadir(void);
 /* A whole file, NUL-terminated; NULL and errno. */
 char *acre__report_slurp(const char *path, size_t *size);
+/* One JSON text in a file, the caller's to release.  0, an errno, or EBADMSG: it is none. */
+int acre__report_load_json(const char *file, json_t **root);
 /* DIR/data, and DIR if its parent is there. */
 int acre__report_make_folder(const char *dir);
 

@@ -55,6 +55,9 @@ const report_picture acre__report_pictures[] = {
      "of different workers must not share a line; cache-scratch: not even when a worker gave one back that was "
      "a neighbour's. The dashed line is as many processors as there are, without any sharing; what lies far "
      "below it shares lines."},
+    {"names", "Objects by name",
+     "Finding one of so many names, and constructing and destroying one beside them (make names): acre's indexes, "
+     "Boost.Interprocess's, and std::unordered_map in private memory, which knows no types and nobody else."},
     {"safety", "What safety costs",
      "From the bare algorithm to one that survives any death: the undo journal, then the spin lock, then "
      "the robust lock in its place. All steps take turns in one process; means over several traces."},

@@ -9,19 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int load_json(const char *file, json_t **root)
-{
-    json_error_t wrong;
-    FILE *in = fopen(file, "r");
-    if (!in)
-        return acre__report_say(errno, "%s: %s", file, strerror(errno));
-    *root = json_loadf(in, 0, &wrong);
-    fclose(in);
-    if (!*root)
-        return acre__report_say(EBADMSG, "%s:%d: %s", file, wrong.line, wrong.text);
-    return 0;
-}
-
 /* ---- one bench ---- */
 
 static sync_cell *load_cell(sync_model *m, const char *name)
@@ -113,7 +100,7 @@ static void load_each(sync_model *m, void (*f)(sync_model *, sync_cell *))
 int acre__sync_load(sync_model *m, const char *file)
 {
     json_t *root = NULL;
-    int error = load_json(file, &root);
+    int error = acre__report_load_json(file, &root);
     if (!error)
         error = load_benches(m, json_object_get(root, "benchmarks"));
     if (!error) {
@@ -135,7 +122,7 @@ int acre__sync_load_kills(sync_model *m, const char *file)
     if (!there)
         return 0;
     fclose(there);
-    int error = load_json(file, &m->kills);
+    int error = acre__report_load_json(file, &m->kills);
     if (!error && !json_is_array(json_object_get(m->kills, "results")))
         error = acre__report_say(EBADMSG, "%s: there are no results in it", file);
     return error;

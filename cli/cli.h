@@ -35,6 +35,7 @@ int cmd_report(int argc, char **argv);
 int cmd_segment(int argc, char **argv);
 int cmd_sync(int argc, char **argv);
 int cmd_report_sync(int argc, char **argv);
+int cmd_report_names(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_tune(int argc, char **argv);
 

@@ -21,6 +21,7 @@ static const struct command commands[] = {
     {"compare", cmd_compare, "replay all traces on everything, rank, write the report"},
     {"report", cmd_report, "write the report of a result directory again"},
     {"report-sync", cmd_report_sync, "write the report of what bench-sync measured"},
+    {"report-names", cmd_report_names, "draw what acre-bench measured of objects by name"},
     {"cell", cmd_cell, "run one planned measurement (what compare runs many of)"},
     {"segment", cmd_segment, "list, show, verify, mend and remove segments"},
     {"sync", cmd_sync, "list, show and remove locks and queues that have a name"},

@@ -4,6 +4,7 @@
 # In:  PANEL_LABEL  of the upright axis        panel_value(v)  what is drawn of column 4
 #      PANEL_LOG    1: upright axis log        PANEL_LOW, PANEL_HIGH  (optional) its limits
 #      PANEL_OWN    1: each panel has its own limits of a log axis
+#      PANEL_X, PANEL_TICS  (optional) what lies along, instead of workers, and the command that sets its marks
 #      panel_dashes 1: panel_dash(s) tells of a row's fifth word whether it is drawn dashed
 #      panel_limits 1: panel_limit(n) is a dashed line
 
@@ -28,6 +29,7 @@ set multiplot
 set logscale x
 if (PANEL_LOG) set logscale y
 set xtics (1, 2, 4, 8, 16, 32, 64, 128, 256)
+if (exists("PANEL_TICS")) eval PANEL_TICS
 set xrange [(exists("PANEL_FROM") ? PANEL_FROM : 1) * 0.8 : panel_x * 1.25]
 set yrange [exists("PANEL_LOW") ? PANEL_LOW : style_lo / 1.3 : exists("PANEL_HIGH") ? PANEL_HIGH : style_hi * (PANEL_LOG ? 1.3 : 1.05)]
 set format y (exists("PANEL_FORMAT") ? PANEL_FORMAT : "%g")
@@ -55,7 +57,7 @@ do for [k=1:m] {
         if (style_hi / style_lo < 3) { eval panel_fine }
     }
     set format y (c == 0 || panel_own ? (exists("PANEL_FORMAT") ? PANEL_FORMAT : "%g") : "")
-    set xlabel (k + across > m ? "workers" : "") offset 0, 0.4
+    set xlabel (k + across > m ? (exists("PANEL_X") ? PANEL_X : "workers") : "") offset 0, 0.4
     set lmargin at screen panel_left + c * (panel_wide + panel_gap)
     set rmargin at screen panel_left + c * (panel_wide + panel_gap) + panel_wide
     set tmargin at screen panel_top(r)

@@ -6,7 +6,7 @@
 #      FORMAT  "svg" (default) or "png"    STYLE_DIR  where this file is (default ".")
 
 # One line an algorithm, in legend order: name, colour, point type.
-# What synchronises stands below the algorithms.
+# What synchronises stands below the algorithms, then what finds by name.
 # One family of hues for each kind: acre's algorithms blue to green, private mallocs orange to
 # red, the original (Boost) violet, reference points grey.  Every colour has a contrast of at
 # least 2.9 on white and on #14171c.  Point types are the filled ones (odd); an algorithm with
@@ -33,7 +33,15 @@ pthread                 #e0600f  9 \
 pthread_robust          #c98a00 11 \
 posix                   #d2476b 13 \
 boost                   #b057c9  5 \
-pipe                    #7b8794 15 "
+pipe                    #7b8794 15 \
+acre_hash               #0a7dd1  7 \
+acre_ordered            #0f9b8e 13 \
+acre_flat               #3f6fe0  9 \
+boost_iset              #b057c9  7 \
+boost_iunordered_set    #8f63d9  5 \
+boost_map               #d2476b 13 \
+boost_flat_map          #c98a00  9 \
+std_unordered_map       #7b8794 15 "
 
 # An algorithm that is not in the table gets one of these, always the same for one name.
 STYLE_OTHERS = "#8a8f2a #a5705c #6f8f5a #9a7a9a #9c8420 #5f8f8f"
