@@ -2,7 +2,8 @@
 /* names.c: objects by name: finding one among n, constructing and destroying one beside n, and finding by one and
  * by two processes at once; with each of acre's indexes, Boost.Interprocess's, and std::unordered_map.
  *
- * Names are paths of 16 to 22 bytes, asked for in random order.  What they name is an int. */
+ * Names are paths of 16 to 22 bytes, made in one random order and asked for in another, so that what was made one
+ * after the other is not found one after the other.  What they name is an int. */
 #include "bench/micro/micro.h"
 
 #include "bench/lab.h"
@@ -29,7 +30,7 @@ typedef struct names {
     void *memory, *table;
     char (*text)[NAMES_TEXT];
     names_key *key;
-    uint32_t *order; /* of those that are there, at random */
+    uint32_t *made, *order; /* those that are there: as they were made, as they are asked for */
 } names;
 
 /* ---- acre's own tables ---- */
@@ -141,26 +142,32 @@ static bool names_make(names *m)
     return m->text && m->key;
 }
 
-/* Fisher and Yates. */
-static bool names_shuffle(names *m)
+/* Fisher and Yates; `random` is not 0. */
+static uint32_t *names_shuffled(size_t n, uint64_t random)
 {
-    uint64_t random = m->count;
-    m->order = malloc(m->count * sizeof *m->order);
-    for (size_t i = 0; m->order && i < m->count; i++) {
+    uint32_t *order = malloc(n * sizeof *order);
+    for (size_t i = 0; order && i < n; i++) {
         size_t j = acre_lab_random(&random) % (i + 1);
-        m->order[i] = m->order[j];
-        m->order[j] = (uint32_t)i;
+        order[i] = order[j];
+        order[j] = (uint32_t)i;
     }
-    return m->order;
+    return order;
+}
+
+static bool names_order(names *m)
+{
+    m->made = names_shuffled(m->count, m->count);
+    m->order = names_shuffled(m->count, m->count + 1);
+    return m->made && m->order;
 }
 
 static void names_open(void *context)
 {
     names *m = context;
     m->memory = acre_lab_map_segment(names_bytes(m));
-    bool ready = m->memory && names_make(m) && names_shuffle(m);
+    bool ready = m->memory && names_make(m) && names_order(m);
     m->table = ready ? m->peer->open(m->memory, names_bytes(m), m->key, 2 * m->count) : NULL;
-    if (!m->table || m->peer->construct(m->table, m->order, m->count) != m->count)
+    if (!m->table || m->peer->construct(m->table, m->made, m->count) != m->count)
         bench_skip("no room");
 }
 
@@ -173,6 +180,7 @@ static void names_close(void *context)
     acre_lab_unmap(m->memory, names_bytes(m));
     free(m->text);
     free(m->key);
+    free(m->made);
     free(m->order);
 }
 
