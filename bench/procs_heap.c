@@ -51,33 +51,28 @@ int procs_heap_make(procs_heap *h, const acre_contender *c, size_t bytes)
     return c->family == ACRE_FAMILY_ACRE ? heap_make_house(h, c) : heap_make_other(h, c);
 }
 
-/* All children of one parent would find the same gap: the i-th first fills i + 1 of them, by mappings of the same
- * kind, which the kernel places alike.  What cannot be had for that is no error: the address may be another's
- * then. */
-static void heap_shift(void **gap, uint32_t n, size_t bytes, int fd)
+/* All children of one parent would find the same gap.  The i-th asks for a place of its own, far below the parent's,
+ * where nobody else maps anything; NULL: the system may choose, and it may be another's then. */
+static void *heap_place(const procs_heap *h, uint32_t i)
 {
-    for (uint32_t i = 0; i < n; i++)
-        gap[i] = mmap(NULL, bytes, PROT_NONE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-}
-
-static void heap_shift_back(void **gap, uint32_t n, size_t bytes)
-{
-    for (uint32_t i = 0; i < n; i++)
-        if (gap[i] != MAP_FAILED)
-            munmap(gap[i], bytes);
+    enum { STEP = 2 << 20 }; /* alike in a huge page */
+    const uint64_t far = (uint64_t)64 << 30;
+    uint64_t bytes = acre_segment_capacity(h->house), stride = (bytes + STEP - 1) / STEP * STEP + STEP;
+    uint64_t at = (uintptr_t)acre_segment_base(h->house), down = far + (i + 1) * stride;
+    return at > 2 * down ? (void *)(uintptr_t)(at - down) : NULL;
 }
 
 int procs_heap_join(procs_heap *h, uint32_t i)
 {
     acre_segment *s;
-    void *gap[ACRE_PROCS_MOST];
     if (!h->house)
         return 0;
-    size_t bytes = acre_segment_capacity(h->house);
-    acre_segment_options o = {.fd = acre_segment_fd(h->house)};
-    heap_shift(gap, i + 1, bytes, o.fd);
+    acre_segment_options o = {.fd = acre_segment_fd(h->house), .address = heap_place(h, i)};
     int e = acre_segment_open(&s, ACRE_MEMFD, NULL, &o);
-    heap_shift_back(gap, i + 1, bytes);
+    if (e == EBUSY) {
+        o.address = NULL;
+        e = acre_segment_open(&s, ACRE_MEMFD, NULL, &o);
+    }
     if (!e)
         heap_take(h, s);
     return e;
