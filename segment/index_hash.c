@@ -30,6 +30,63 @@ static acre_off *hash_slot(const acre_segment *s, uint64_t bucket)
     return hash_slot_in(s, &v, bucket);
 }
 
+/* ---- links that are stored to ----
+ *
+ * A damaged offset may lead to what looks like an array or an entry; a store there would damage the heap. */
+
+/* A link, and the block that it lies in: an array or an entry. */
+typedef struct hash_place {
+    acre_off *link, block;
+    unsigned array; /* or NAMES_LINKS */
+} hash_place;
+
+static hash_place hash_place_of(acre_segment *s, const names_view *v, uint64_t bucket)
+{
+    unsigned array = hash_array(bucket);
+    acre_off *link = hash_slot_in(s, v, bucket);
+    return link ? (hash_place){link, names_of(s)->link[array], array} : (hash_place){NULL, 0, NAMES_LINKS};
+}
+
+/* Behind the entry that the link leads to.  false: there can be none. */
+static bool hash_step(acre_segment *s, const names_view *v, hash_place *p, uint64_t steps)
+{
+    acre_off at = *p->link;
+    names_entry *e = names_entry_in(v, at);
+    if (!e || (steps >= HASH_LONG && steps > names_most_steps(s)))
+        return false;
+    *p = (hash_place){&e->next, at, NAMES_LINKS};
+    return true;
+}
+
+static bool hash_live(const acre_segment *s, acre_off block, uint64_t bytes)
+{
+    const void *p = s->base + block;
+    return !acre__heap_foreign(&s->heap, p) && s->heap.algorithm->usable(&s->heap.region, p) >= bytes;
+}
+
+/* Arrays stay where they are: each is asked for once. */
+static bool hash_array_live(acre_segment *s, unsigned array, acre_off block)
+{
+    if (s->names_array[array] != block && hash_live(s, block, hash_array_size(array) * sizeof(acre_off)))
+        s->names_array[array] = block;
+    return s->names_array[array] == block;
+}
+
+/* NULL: it lies in no live block. */
+static acre_off *hash_link_of(acre_segment *s, const hash_place *p)
+{
+    bool live = p->link && (p->array < NAMES_LINKS ? hash_array_live(s, p->array, p->block)
+                                                   : hash_live(s, p->block, sizeof(names_entry)));
+    return live || ACRE_BUG_IS(153) ? p->link : NULL;
+}
+
+static acre_off *hash_slot_to_store(acre_segment *s, uint64_t bucket)
+{
+    names_view v = names_look(s);
+    hash_place p = hash_place_of(s, &v, bucket);
+    return hash_link_of(s, &p);
+}
+
 /* ---- without the lock ---- */
 
 /* From *entry on. */
@@ -128,16 +185,18 @@ static acre_off *hash_seek(acre_segment *s, uint64_t hash, acre_off entry)
 {
     uint64_t number = hash_number(s);
     names_view v = names_look(s);
-    acre_off *link = number ? hash_slot_in(s, &v, hash_bucket(hash, number)) : NULL;
-    for (uint64_t steps = 0; link && *link; steps++) {
-        names_entry *e = names_entry_in(&v, *link);
-        if (!e || (steps >= HASH_LONG && steps > names_most_steps(s)))
+    hash_place p = {NULL, 0, NAMES_LINKS}, next;
+    if (number)
+        p = hash_place_of(s, &v, hash_bucket(hash, number));
+    for (uint64_t steps = 0; p.link && *p.link; steps++, p = next) {
+        next = p;
+        if (!hash_step(s, &v, &next, steps))
             return NULL;
-        if (hash_before(hash, e->hash) || (e->hash == hash && *link >= entry))
+        uint64_t its = names_entry_of(s, next.block)->hash;
+        if (hash_before(hash, its) || (its == hash && next.block >= entry))
             break;
-        link = &e->next;
     }
-    return link;
+    return hash_link_of(s, &p);
 }
 
 static int hash_array_make(acre_segment *s, uint64_t bucket)
@@ -157,7 +216,7 @@ static int hash_begin(acre_segment *s)
     if (e)
         return e;
     for (uint64_t b = 0; b < HASH_FIRST; b++) {
-        acre_off *slot = hash_slot(s, b);
+        acre_off *slot = hash_slot_to_store(s, b);
         if (!slot)
             return ACRE_ECORRUPT;
         acre__put(slot, (acre_off)0);
@@ -188,14 +247,13 @@ static acre_off *hash_link(acre_segment *s, acre_off entry)
 {
     uint64_t number = hash_number(s);
     names_view v = names_look(s);
-    acre_off *link = number ? hash_slot_in(s, &v, hash_bucket(names_entry_of(s, entry)->hash, number)) : NULL;
-    for (uint64_t steps = 0; link && *link && *link != entry; steps++) {
-        names_entry *e = names_entry_in(&v, *link);
-        if (!e || (steps >= HASH_LONG && steps > names_most_steps(s)))
+    hash_place p = {NULL, 0, NAMES_LINKS};
+    if (number)
+        p = hash_place_of(s, &v, hash_bucket(names_entry_of(s, entry)->hash, number));
+    for (uint64_t steps = 0; p.link && *p.link && *p.link != entry; steps++)
+        if (!hash_step(s, &v, &p, steps))
             return NULL;
-        link = &e->next;
-    }
-    return link;
+    return hash_link_of(s, &p);
 }
 
 static void hash_remove(acre_segment *s, acre_off entry)
@@ -223,17 +281,17 @@ static uint64_t hash_parent(uint64_t bucket)
 /* The link in the parent's chain behind which `bucket`'s entries are.  NULL: damaged. */
 static acre_off *hash_border(acre_segment *s, uint64_t bucket)
 {
-    acre_off *link = hash_slot(s, hash_parent(bucket));
+    names_view v = names_look(s);
+    hash_place p = hash_place_of(s, &v, hash_parent(bucket)), next;
     unsigned bit = hash_log(bucket);
-    for (uint64_t steps = 0; link && *link; steps++) {
-        names_entry *e = names_entry_at(s, *link);
-        if (!e || steps > names_most_steps(s))
+    for (uint64_t steps = 0; p.link && *p.link; steps++, p = next) {
+        next = p;
+        if (!hash_step(s, &v, &next, steps))
             return NULL;
-        if (e->hash >> bit & 1)
+        if (names_entry_of(s, next.block)->hash >> bit & 1)
             break;
-        link = &e->next;
     }
-    return link;
+    return hash_link_of(s, &p);
 }
 
 static int hash_split(acre_segment *s)
@@ -241,7 +299,7 @@ static int hash_split(acre_segment *s)
     segment_names *n = names_of(s);
     uint64_t bucket = hash_number(s);
     int e = bucket ? hash_array_make(s, bucket) : ACRE_ECORRUPT;
-    acre_off *border = e ? NULL : hash_border(s, bucket), *slot = e ? NULL : hash_slot(s, bucket);
+    acre_off *border = e ? NULL : hash_border(s, bucket), *slot = e ? NULL : hash_slot_to_store(s, bucket);
     if (!border || !slot)
         return e ? e : ACRE_ECORRUPT;
     acre__store(slot, *border);

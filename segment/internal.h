@@ -25,6 +25,7 @@ struct acre_segment {
     uint64_t grow_limit; /* of this process; 0: what the header says */
     const struct names_index *index; /* how objects are found; NULL: they are not */
     uint64_t names_seed;             /* of names' hashes */
+    acre_off names_array[NAMES_LINKS]; /* hash index: arrays that were seen to be blocks; with the lock */
     acre_heap heap;
 };
 

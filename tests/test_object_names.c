@@ -258,3 +258,30 @@ ACRE_TEST(object_names, an_equal_hash_is_not_the_name)
     ACRE_CHECK_EQUAL(acre_find(s, &point_type, second, &p, NULL), ENOENT);
     acre_segment_close(s);
 }
+
+/* ================================ links that are damaged ================================ */
+
+/* The first array of buckets is said to be in a block that is free: nothing is made, and the heap stays sound. */
+ACRE_TEST(object_names, a_link_that_leads_elsewhere_is_not_stored_to)
+{
+    acre_segment *s, *t;
+    ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_ANON, NULL, &(acre_segment_options){.size = 1 << 20}), 0);
+    ACRE_CHECK_EQUAL(acre_construct(s, &point_type, "one", 1, NULL, NULL), 0);
+    acre_heap *h = acre_segment_heap(s);
+    char *p = acre_calloc(h, 1, 4096);
+    void *behind = acre_alloc(h, 64);
+    ACRE_CHECK(p && behind);
+    acre_off away = acre_segment_offset(s, p);
+    acre_free(h, p);
+    acre_segment_options o = {.size = 1 << 20, .buffer = acre_segment_base(s)};
+    ACRE_CHECK_EQUAL(acre_segment_open(&t, ACRE_BUFFER, NULL, &o), 0); /* who has not seen it sound */
+    object_names_of(t)->link[0] = away;
+    for (int i = 0; i < 100; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "name %d", i);
+        ACRE_CHECK_EQUAL(acre_construct(t, &point_type, name, 1, NULL, NULL), ACRE_ECORRUPT);
+    }
+    test_sound(acre_segment_heap(t));
+    acre_segment_close(t);
+    acre_segment_close(s);
+}
