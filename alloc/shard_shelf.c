@@ -93,8 +93,8 @@ bool acre__shelf_put(const acre_heap *h, shard *t, void *p, uint32_t units)
     shelf_bin *b = &shelf_of(r, t)[bin];
     if (bin >= shard_root_of(r)->bins || b->count >= SHELF_ROOM || !shelf_affords(h, t, units))
         return false;
-    b->unit[b->count] = (uint32_t)((uint64_t)((char *)p - r->base) / RB_UNIT);
-    b->units[b->count] = (uint16_t)units;
+    acre__put(&b->unit[b->count], (uint32_t)((uint64_t)((char *)p - r->base) / RB_UNIT));
+    acre__put(&b->units[b->count], (uint16_t)units);
     acre__order();
     acre__put(&b->count, (uint16_t)(b->count + 1));
     t->shelved += units;
@@ -149,8 +149,8 @@ static void shelf_settle_bin(const acre_region *r, shard *t, shelf_bin *b, uint3
         uint32_t unit = b->unit[i];
         if (!shelf_entry_sane(r, b, bin, kept, unit))
             continue;
-        b->unit[kept] = unit;
-        b->units[kept] = (uint16_t)acre__rb_live(r, shelf_block(r, b, kept));
+        acre__put(&b->unit[kept], unit);
+        acre__put(&b->units[kept], (uint16_t)acre__rb_live(r, shelf_block(r, b, kept)));
         t->shelved += b->units[kept];
         shelf_set_mark(shelf_block(r, b, kept), shelf_mark_of(r, shelf_block(r, b, kept)));
         kept++;

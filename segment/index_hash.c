@@ -89,21 +89,23 @@ static acre_off *hash_slot_to_store(acre_segment *s, uint64_t bucket)
 
 /* ---- without the lock ---- */
 
-/* From *entry on. */
-NAMES_LOOKS static int hash_walk_on(const acre_segment *s, const names_view *v, const names_key *k, acre_off *entry)
+/* To the entry that has the key. */
+NAMES_LOOKS static int hash_walk_to(const acre_segment *s, const names_view *v, const acre_off *link,
+                                    const names_key *k, acre_off *entry)
 {
-    for (uint64_t steps = 0; *entry; steps++) {
+    uint64_t steps = 0;
+    for (; (*entry = acre__load(link)); steps++) {
         const names_entry *e = names_entry_in(v, *entry);
         if (!e || (steps >= HASH_LONG && steps > names_most_steps(s)))
             return EAGAIN;
         if (acre__peek(&e->hash) == k->hash && key_names(v, *entry, e, k))
             return 0;
-        *entry = acre__load(&e->next);
+        link = &e->next;
     }
     return ENOENT;
 }
 
-NAMES_LOOKS static int hash_find(acre_segment *s, const names_key *k, acre_off *entry, names_proof *proof)
+static int hash_find(acre_segment *s, const names_key *k, acre_off *entry, names_proof *proof)
 {
     const segment_names *n = names_of(s);
     names_view v = names_look(s);
@@ -112,8 +114,7 @@ NAMES_LOOKS static int hash_find(acre_segment *s, const names_key *k, acre_off *
     int e = hash_enter(s, &v, k->hash, &link, &buckets, proof);
     if (e)
         return e;
-    *entry = acre__load(link);
-    e = hash_walk_on(s, &v, k, entry);
+    e = hash_walk_to(s, &v, link, k, entry);
     return e == ENOENT ? hash_missed(n, proof, buckets) : e;
 }
 

@@ -20,7 +20,7 @@ static inline uint64_t key_fold(uint64_t a, uint64_t b)
     return (uint64_t)p ^ (uint64_t)(p >> 64);
 }
 
-static inline uint64_t key_load(const char *p)
+static inline __attribute__((always_inline)) uint64_t key_load(const char *p)
 {
     uint64_t w;
     memcpy(&w, p, sizeof w);
@@ -29,7 +29,7 @@ static inline uint64_t key_load(const char *p)
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 
-static inline uint64_t key_half(const char *p)
+static inline __attribute__((always_inline)) uint64_t key_half(const char *p)
 {
     uint32_t w;
     memcpy(&w, p, sizeof w);
