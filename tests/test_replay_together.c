@@ -179,11 +179,19 @@ static bool arena_faulty(void)
     return atomic_fetch_add(&arena.calls, 1) % ARENA_FAULT == ARENA_FAULT - 1;
 }
 
-/* A block that somebody has, most likely the other worker. */
+static size_t arena_size(const char *p)
+{
+    size_t size;
+    memcpy(&size, p - 16, sizeof size);
+    return size;
+}
+
+/* A block that somebody has, most likely the other worker; it fits, or what lies behind it would be
+ * written to as well, and another fault be seen first. */
 static void *broken_twice(void *heap, size_t size)
 {
     char *p = atomic_load(&arena.last);
-    if (!p || !arena_faulty())
+    if (!p || arena_size(p) < size || !arena_faulty())
         atomic_store(&arena.last, p = arena_alloc(heap, size));
     return p;
 }
