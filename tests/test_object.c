@@ -45,6 +45,45 @@ static void arrays_are_found_A24(acre_segment *s)
     object_expect_empty(s);
 }
 
+/* Two arrays, of which element i takes an element each: what Boost's construct_it is for. */
+typedef struct axes {
+    const int64_t *x, *y;
+} axes;
+
+static int point_from(acre_segment *s, void *element, size_t i, void *arg)
+{
+    const axes *a = arg;
+    (void)s;
+    *(point *)element = (point){a->x[i], a->y[i]};
+    return 0;
+}
+
+static void expect_from(const point *p, const axes *a, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        ACRE_CHECK(p[i].x == a->x[i] && p[i].y == a->y[i], "element %zu of %zu", i, n);
+}
+
+static void each_element_takes_its_own_A24(acre_segment *s)
+{
+    static const int64_t x[10] = {3, 1, 4, 1, 5, 9, 2, 6, 5, 3}, y[10] = {2, 7, 1, 8, 2, 8, 1, 8, 2, 8};
+    const acre_type t = ACRE_TYPE_INIT(point, point_from, NULL);
+    axes a = {x, y};
+    for (size_t n = 1; n <= 10; n += 9) {
+        void *named, *unique, *anonymous;
+        ACRE_CHECK_EQUAL(acre_construct(s, &t, "points", n, &a, &named), 0);
+        ACRE_CHECK_EQUAL(acre_construct_unique(s, &t, n, &a, &unique), 0);
+        ACRE_CHECK_EQUAL(acre_construct_anonymous(s, &t, n, &a, &anonymous), 0);
+        expect_from(named, &a, n);
+        expect_from(unique, &a, n);
+        expect_from(anonymous, &a, n);
+        ACRE_CHECK_EQUAL(acre_destroy(s, &t, "points"), 0);
+        ACRE_CHECK_EQUAL(acre_destroy_unique(s, &t), 0);
+        ACRE_CHECK_EQUAL(acre_destroy_ptr(s, &t, anonymous), 0);
+        object_expect_empty(s);
+    }
+}
+
 static void a_taken_name_changes_nothing_A18(acre_segment *s)
 {
     point *p = NULL, *q = (point *)1;
@@ -321,6 +360,7 @@ static void slots_own_anonymous_ones(acre_segment *s)
 #define CASES(X, ...)                                               \
     X(__VA_ARGS__, one_is_found_A24)                                \
     X(__VA_ARGS__, arrays_are_found_A24)                            \
+    X(__VA_ARGS__, each_element_takes_its_own_A24)                  \
     X(__VA_ARGS__, a_taken_name_changes_nothing_A18)                \
     X(__VA_ARGS__, many_are_found)                                  \
     X(__VA_ARGS__, every_alignment_A17)                             \

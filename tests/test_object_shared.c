@@ -253,6 +253,33 @@ static void atomic_sections_A25(acre_segment *s)
     object_expect_empty(s);
 }
 
+/* Not atomic, and with others let in between: only the section makes the sum right. */
+static void count_in_sections(void *arg)
+{
+    acre_segment *s = arg;
+    volatile acre_off *count = acre_segment_root(s);
+    for (size_t i = 0, n = acre_test_rounds(5000); i < n; i++) {
+        ACRE_CHECK_EQUAL(acre_atomic_begin(s), 0);
+        acre_off seen = *count;
+        if (i % 16 == 0)
+            sched_yield();
+        *count = seen + 1;
+        ACRE_CHECK_EQUAL(acre_atomic_end(s), 0);
+    }
+}
+
+static void atomic_sections_exclude_each_other_A25(acre_segment *s)
+{
+    pid_t child[4];
+    for (int i = 0; i < 4; i++)
+        child[i] = acre_test_spawn(count_in_sections, s);
+    for (int i = 0; i < 4; i++)
+        acre_test_expect_exit(child[i], 0);
+    ACRE_CHECK_EQUAL(*acre_segment_root(s), 4 * acre_test_rounds(5000));
+    *acre_segment_root(s) = 0;
+    object_expect_empty(s);
+}
+
 /* ================================ random kills ================================ */
 
 typedef struct kill_room {
@@ -326,6 +353,7 @@ static void killed_at_random(acre_segment *s)
     X(__VA_ARGS__, finders_beside_changers)                                                                            \
     X(__VA_ARGS__, nobody_waits_to_find)                                                                               \
     X(__VA_ARGS__, atomic_sections_A25)                                                                                \
+    X(__VA_ARGS__, atomic_sections_exclude_each_other_A25)                                                             \
     X(__VA_ARGS__, killed_at_random)
 OBJECT_CASES(CASES, object_shared)
 
