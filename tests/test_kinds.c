@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Kinds of segments: System V shared memory, heaps that move, buffers that were copied into larger ones,
- * memfds over sockets, flushing and advice, guards (A-26, A-30, A-37, A-38, A-39). */
+ * memfds over sockets, flushing and advice, guards (A-26, A-29, A-30, A-37, A-38, A-39). */
 #include "tests/support_heap.h"
 
 #include <dirent.h>
@@ -73,6 +73,7 @@ ACRE_TEST(kinds, xsi_is_created_opened_removed_A26_A39)
     ACRE_CHECK(test_filled(acre_segment_address(again, *acre_segment_root(again)), 100, 3));
     acre_segment_close(again);
     ACRE_CHECK_EQUAL(acre_segment_open(&s, ACRE_XSI, key, NULL), 0);
+    ACRE_CHECK(test_filled(acre_segment_address(s, *acre_segment_root(s)), 100, 3));
     ACRE_CHECK_EQUAL(acre_segment_remove(ACRE_XSI, key), 0);
     ACRE_CHECK_EQUAL(acre_segment_remove(ACRE_XSI, key), ENOENT);
     ACRE_CHECK_EQUAL(acre_segment_open(&again, ACRE_XSI, key, NULL), ENOENT);
@@ -498,6 +499,66 @@ ACRE_TEST(kinds, a_buffer_is_copied_into_a_larger_one_and_grown_A30)
         }
 }
 
+enum { NAMES = 200 };
+
+static void make_numbers(acre_segment *s)
+{
+    char name[32];
+    for (int i = 0; i < NAMES; i++) {
+        int *p;
+        snprintf(name, sizeof name, "number %d", i);
+        ACRE_CHECK_EQUAL(acre_construct(s, ACRE_TYPE(int), name, 1, NULL, (void **)&p), 0);
+        *p = i;
+    }
+}
+
+/* All are there, each goes by its name, and a new one comes. */
+static void end_numbers(acre_segment *s)
+{
+    char name[32];
+    ACRE_CHECK_EQUAL(acre_named_count(s), NAMES);
+    for (int i = 0; i < NAMES; i++) {
+        int *p;
+        snprintf(name, sizeof name, "number %d", i);
+        ACRE_CHECK_EQUAL(acre_find(s, ACRE_TYPE(int), name, (void **)&p, NULL), 0);
+        ACRE_CHECK_EQUAL(*p, i);
+        ACRE_CHECK_EQUAL(acre_destroy(s, ACRE_TYPE(int), name), 0);
+    }
+    ACRE_CHECK_EQUAL(acre_construct(s, ACRE_TYPE(int), "new", 1, NULL, NULL), 0);
+    ACRE_CHECK_EQUAL(acre_destroy(s, ACRE_TYPE(int), "new"), 0);
+    test_sound(acre_segment_heap(s));
+}
+
+static void objects_move(uint32_t index)
+{
+    char *first = aligned_alloc(64, SIZE);
+    acre_segment_options o = {.size = SIZE, .index = index}, b = {.size = SIZE, .buffer = first, .index = index};
+    acre_segment *s;
+    ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_HEAP, NULL, &o), 0);
+    make_numbers(s);
+    ACRE_CHECK_EQUAL(acre_segment_grow(s, BIG), 0);
+    end_numbers(s);
+    acre_segment_close(s);
+    ACRE_CHECK_EQUAL(acre_segment_create(&s, ACRE_BUFFER, NULL, &b), 0);
+    make_numbers(s);
+    acre_segment_close(s);
+    b = (acre_segment_options){.size = 2 * SIZE, .buffer = moved_copy(first, SIZE, 2 * SIZE)};
+    memset(first, 0x5a, SIZE);
+    free(first);
+    ACRE_CHECK_EQUAL(acre_segment_open(&s, ACRE_BUFFER, NULL, &b), 0);
+    ACRE_CHECK_EQUAL(acre_segment_grow(s, 2 * SIZE), 0);
+    end_numbers(s);
+    acre_segment_close(s);
+    free(b.buffer);
+}
+
+ACRE_TEST(kinds, objects_are_found_in_what_has_moved_A30)
+{
+    objects_move(ACRE_INDEX_HASH);
+    objects_move(ACRE_INDEX_ORDERED);
+    objects_move(ACRE_INDEX_FLAT);
+}
+
 /* Of the stores that change a capacity, any first ones may be all there is. */
 ACRE_TEST(kinds, a_header_is_valid_wherever_the_change_of_its_capacity_ends)
 {
@@ -680,4 +741,19 @@ ACRE_TEST(kinds, guards_remove_what_has_but_a_name_A39)
         acre_queue_close(q);
     }
     ACRE_CHECK_EQUAL(acre_queue_open(&q, name, NULL), ENOENT);
+    acre_ring_file *f;
+    acre_ring_options ring = {.capacity = 8, .message = 8};
+    {
+        ACRE_REMOVED_NAME(guard, acre_ring_remove, name);
+        ACRE_CHECK_EQUAL(acre_ring_create(&f, ACRE_RING_SPSC, name, &ring), 0);
+        acre_ring_close(f);
+    }
+    ACRE_CHECK_EQUAL(acre_ring_open(&f, ACRE_RING_SPSC, name, NULL), ENOENT);
+    acre_named *n;
+    {
+        ACRE_REMOVED_NAME(guard, acre_named_remove, name);
+        ACRE_CHECK_EQUAL(acre_named_create(&n, ACRE_KIND_MUTEX, name, NULL), 0);
+        acre_named_close(n);
+    }
+    ACRE_CHECK_EQUAL(acre_named_open(&n, ACRE_KIND_MUTEX, name, NULL), ENOENT);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory objects and mapped parts of them: any byte offset, modes, fixed addresses, flushing, advice, shrinking,
- * sizes, names (A-35 … A-40). */
+ * sizes, names (A-29, A-35 … A-40). */
 #include "tests/support_heap.h"
 
 #include <acre/region.h>
@@ -188,6 +188,9 @@ ACRE_TEST(region, extents_that_cannot_be_are_refused_A35)
     ACRE_CHECK_EQUAL(acre_mapping_map(&r, &m, &most), EINVAL);
     ACRE_CHECK_EQUAL(acre_mapping_map(&r, &empty, NULL), ENODATA);
     ACRE_CHECK_EQUAL(acre_mapping_map(&r, &none, NULL), EBADF);
+    /* System V memory cannot be mapped in part: it is no memory object. */
+    ACRE_CHECK_EQUAL(acre_memory_create(&none, ACRE_XSI, "0x1", &(acre_memory_options){.size = SIZE}), ENOTSUP);
+    ACRE_CHECK_EQUAL(acre_memory_open(&none, ACRE_XSI, "0x1", NULL), ENOTSUP);
     ACRE_CHECK(r.size == 77 && !r.address); /* outputs are unchanged */
     acre_memory_close(&m);
     acre_memory_close(&empty);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Segments: sources, names, permissions, races, growth, full and limited systems, death of their
- * creators (A-26, A-28, A-33, A-38, A-39, A-40). */
+ * creators (A-26 … A-28, A-31 … A-33, A-38 … A-40). */
 #include "tests/support_heap.h"
 
 #include <acre/sync.h>
@@ -99,10 +99,12 @@ static void create_open_remove(enum acre_source source)
     ACRE_CHECK_EQUAL(acre_alloc_into(acre_segment_heap(s), acre_segment_root(s), 100), 0);
     test_fill(acre_segment_address(s, *acre_segment_root(s)), 100, 3);
     ACRE_CHECK_EQUAL(acre_segment_open(&again, source, name, NULL), 0);
+    ACRE_CHECK(acre_segment_base(again) != acre_segment_base(s));
     acre_segment_close(s);
     ACRE_CHECK(test_filled(acre_segment_address(again, *acre_segment_root(again)), 100, 3));
-    acre_segment_close(again);
+    acre_segment_close(again); /* nobody has it open now */
     ACRE_CHECK_EQUAL(acre_segment_open(&s, source, name, NULL), 0);
+    ACRE_CHECK(test_filled(acre_segment_address(s, *acre_segment_root(s)), 100, 3));
     ACRE_CHECK_EQUAL(acre_segment_remove(source, name), 0);
     ACRE_CHECK_EQUAL(acre_segment_remove(source, name), ENOENT);
     ACRE_CHECK_EQUAL(acre_segment_open(&again, source, name, NULL), ENOENT);
@@ -126,20 +128,27 @@ ACRE_TEST(segment, file_is_created_opened_removed_A26_A39)
     remove_dir();
 }
 
-ACRE_TEST(segment, open_or_create_does_both_A26)
+static void open_or_create(enum acre_source source)
 {
-    const char *name = test_name();
+    const char *name = name_for(source);
     acre_segment *first, *second;
     bool created = false;
-    ACRE_CHECK_EQUAL(acre_segment_open_or_create(&first, ACRE_SHM, name, &defaults, &created), 0);
+    ACRE_CHECK_EQUAL(acre_segment_open_or_create(&first, source, name, &defaults, &created), 0);
     ACRE_CHECK(created);
-    ACRE_CHECK_EQUAL(acre_segment_open_or_create(&second, ACRE_SHM, name, &defaults, &created), 0);
+    ACRE_CHECK_EQUAL(acre_segment_open_or_create(&second, source, name, &defaults, &created), 0);
     ACRE_CHECK(!created);
     *acre_segment_root(first) = 77;
     ACRE_CHECK_EQUAL(*acre_segment_root(second), 77);
-    ACRE_CHECK_EQUAL(acre_segment_remove(ACRE_SHM, name), 0);
+    ACRE_CHECK_EQUAL(acre_segment_remove(source, name), 0);
     acre_segment_close(first);
     acre_segment_close(second);
+}
+
+ACRE_TEST(segment, open_or_create_does_both_A26)
+{
+    open_or_create(ACRE_SHM);
+    open_or_create(ACRE_FILE);
+    remove_dir();
 }
 
 ACRE_TEST(segment, nameless_sources_make_heaps)
@@ -467,6 +476,36 @@ ACRE_TEST(segment, eight_open_or_create_the_same_segment_A31)
         race_once(true);
 }
 
+/* Whoever comes makes it or finds it, uses it, and takes the name away, if nobody was quicker. */
+static void come_and_remove(void *arg)
+{
+    for (size_t i = 0, n = acre_test_rounds(2000); i < n; i++) {
+        acre_segment *s;
+        int e = acre_segment_open_or_create(&s, ACRE_SHM, arg, &defaults, NULL);
+        ACRE_CHECK(e == 0, "%s", acre_strerror(e));
+        void *p = acre_alloc(acre_segment_heap(s), 100);
+        ACRE_CHECK(p);
+        ACRE_CHECK_EQUAL(acre_free(acre_segment_heap(s), p), 0);
+        test_sound(acre_segment_heap(s));
+        e = acre_segment_remove(ACRE_SHM, arg);
+        ACRE_CHECK(e == 0 || e == ENOENT, "%s", acre_strerror(e));
+        acre_segment_close(s);
+    }
+}
+
+ACRE_TEST(segment, two_open_or_create_and_remove_A31)
+{
+    const char *name = test_name();
+    acre_segment *s;
+    acre_test_limit(120);
+    pid_t one = acre_test_spawn(come_and_remove, (void *)name);
+    pid_t two = acre_test_spawn(come_and_remove, (void *)name);
+    acre_test_expect_exit(one, 0);
+    acre_test_expect_exit(two, 0);
+    ACRE_CHECK_EQUAL(acre_segment_open(&s, ACRE_SHM, name, NULL), ENOENT);
+    ACRE_CHECK_EQUAL(count_shm(".acre-new-"), 0);
+}
+
 static void create_and_die(void *arg)
 {
     acre_segment *s;
@@ -552,6 +591,43 @@ ACRE_TEST(segment, others_see_growth_and_shrinking_A28)
     ACRE_CHECK(fstat(g.fd, &st) == 0 && st.st_size == SIZE);
     ACRE_CHECK_EQUAL(acre_heap_free_memory(acre_segment_heap(s)), before);
     acre_segment_close(s);
+}
+
+/* What was freed at the end goes back; what lives in front of it stays, and it can grow again. */
+static void shrink_and_grow_again(enum acre_source source)
+{
+    const char *name = name_for(source);
+    acre_segment_options o = {.size = SIZE, .capacity = BIG};
+    acre_segment *s;
+    ACRE_CHECK_EQUAL(acre_segment_create(&s, source, name, &o), 0);
+    acre_heap *h = acre_segment_heap(s);
+    char *kept = acre_alloc(h, SIZE / 2);
+    test_fill(kept, SIZE / 2, 5);
+    size_t before = acre_heap_free_memory(h);
+    ACRE_CHECK_EQUAL(acre_segment_grow(s, BIG), 0);
+    ACRE_CHECK(acre_segment_size(s) == BIG && status_of(source, name).st_size == BIG);
+    ACRE_CHECK_EQUAL(acre_heap_free_memory(h), before + BIG - SIZE);
+    ACRE_CHECK_EQUAL(acre_free(h, acre_alloc(h, BIG / 2)), 0);
+    ACRE_CHECK_EQUAL(acre_segment_shrink_to_fit(s), 0);
+    ACRE_CHECK(acre_segment_size(s) <= SIZE);
+    ACRE_CHECK_EQUAL(status_of(source, name).st_size, acre_segment_size(s));
+    ACRE_CHECK(test_filled(kept, SIZE / 2, 5));
+    test_sound(h);
+    ACRE_CHECK(!acre_alloc(h, BIG / 2));
+    ACRE_CHECK_EQUAL(acre_segment_grow(s, BIG), 0);
+    char *p = acre_alloc(h, BIG / 2);
+    ACRE_CHECK(p);
+    test_fill(p, BIG / 2, 6);
+    ACRE_CHECK(test_filled(p, BIG / 2, 6) && test_filled(kept, SIZE / 2, 5));
+    acre_segment_close(s);
+    ACRE_CHECK_EQUAL(acre_segment_remove(source, name), 0);
+}
+
+ACRE_TEST(segment, what_lives_stays_when_it_shrinks_A28)
+{
+    shrink_and_grow_again(ACRE_SHM);
+    shrink_and_grow_again(ACRE_FILE);
+    remove_dir();
 }
 
 ACRE_TEST(segment, growth_stops_at_the_capacity)
