@@ -232,7 +232,8 @@ static void create_open_large(const char *algorithm, size_t capacity)
     acre_segment_remove(ACRE_SHM, name);
 }
 
-ACRE_TEST(create, opening_the_largest_costs_no_more_A28)
+/* Told, not judged: times are not what a test can hold anybody to. */
+ACRE_TEST(create, what_opening_the_largest_costs)
 {
 #if defined __SANITIZE_THREAD__
     acre_test_skip("address space is the sanitizer's");

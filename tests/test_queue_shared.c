@@ -446,20 +446,26 @@ ACRE_TEST(queue_shared, names_are_made_found_and_removed_A58)
     ACRE_CHECK_EQUAL(acre_queue_open(&a, name, NULL), ENOENT);
 }
 
-ACRE_TEST(queue_shared, the_mode_is_exact_whatever_the_umask)
+static void expect_mode(mode_t mask)
 {
     const char *name = own_name();
     char path[128];
     struct stat st;
     acre_queue *q;
     acre_queue_options o = {.capacity = 1, .max_size = 1, .mode = 0664};
-    umask(077);
+    umask(mask);
     ACRE_CHECK_EQUAL(acre_queue_create(&q, name, &o), 0);
     snprintf(path, sizeof path, "/dev/shm/acre.%s", name);
     ACRE_CHECK(stat(path, &st) == 0);
     ACRE_CHECK_EQUAL(st.st_mode & 07777, 0664);
     ACRE_CHECK_EQUAL(acre_queue_close(q), 0);
     ACRE_CHECK_EQUAL(acre_queue_remove(name), 0);
+}
+
+ACRE_TEST(queue_shared, the_mode_is_exact_whatever_the_umask_A38)
+{
+    expect_mode(077);
+    expect_mode(000);
 }
 
 ACRE_TEST(queue_shared, messages_wait_in_a_closed_queue_A58)

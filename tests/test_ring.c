@@ -3,6 +3,8 @@
  * plain runner. */
 #include "tests/ring_arena.h"
 
+#include <sys/stat.h>
+
 enum { FLIPPED_CAPACITY = 16, FLIPPED_BYTES = 64 };
 
 /* Whatever the calls say: they end, and stay inside.  (The address sanitizer looks.) */
@@ -200,6 +202,33 @@ ACRE_TEST(ring, each_kind_by_name)
         ACRE_CHECK_EQUAL(acre_ring_close(f), 0);
         ACRE_CHECK_EQUAL(acre_ring_remove(name), 0);
     }
+}
+
+static void expect_mode(enum acre_ring_kind k, mode_t mask, mode_t asked)
+{
+    char name[64], path[128];
+    struct stat st;
+    acre_ring_file *f;
+    acre_ring_options o = named_options;
+    o.mode = asked;
+    snprintf(name, sizeof name, "test-ring-mode-%d", (int)getpid());
+    snprintf(path, sizeof path, "/dev/shm/acre.%s", name);
+    umask(mask);
+    ACRE_CHECK_EQUAL(acre_ring_create(&f, k, name, &o), 0);
+    ACRE_CHECK(stat(path, &st) == 0, "%s", path);
+    ACRE_CHECK_EQUAL(st.st_mode & 07777, asked ? asked : 0600);
+    ACRE_CHECK_EQUAL(acre_ring_close(f), 0);
+    ACRE_CHECK_EQUAL(acre_ring_remove(name), 0);
+}
+
+ACRE_TEST(ring, modes_are_exact_whatever_the_umask_A38)
+{
+    static const mode_t modes[] = {0, 0640, 0666};
+    for (enum acre_ring_kind k = ACRE_RING_SPSC; k <= ACRE_RING_BROADCAST; k++)
+        for (int i = 0; i < 3; i++) {
+            expect_mode(k, 077, modes[i]);
+            expect_mode(k, 000, modes[i]);
+        }
 }
 
 ACRE_TEST(ring, bad_names_and_options)
